@@ -1,0 +1,26 @@
+//! The commands that there are: components, by name.
+use crate::{error::CliError, session::Session};
+use quorate_bundled::commands;
+use quorate_ports::CommandHost;
+use std::sync::Arc;
+
+/// Loads a command.
+pub(crate) fn load(name: &str) -> Result<Arc<dyn CommandHost>, CliError> {
+    let bundled = commands().iter().find(|command| command.name == name);
+    let bundled = bundled.ok_or_else(|| {
+        CliError::not_started(format!("there is no command {name}"))
+            .hint("`quorate --help` lists the commands")
+    })?;
+    let command = Session::engine()?.load(bundled.name, bundled.bytes);
+    Ok(Arc::new(command.map_err(CliError::not_started)?))
+}
+
+/// Loads every command.
+pub(crate) fn load_all() -> Result<Vec<Arc<dyn CommandHost>>, CliError> {
+    let engine = Session::engine()?;
+    let load = |bundled: &quorate_bundled::Bundled| -> Result<Arc<dyn CommandHost>, CliError> {
+        let command = engine.load(bundled.name, bundled.bytes);
+        Ok(Arc::new(command.map_err(CliError::not_started)?))
+    };
+    commands().iter().map(load).collect()
+}

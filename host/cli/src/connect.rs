@@ -1,0 +1,58 @@
+//! From flags to a transport, and back from a journal.
+use crate::{args::SshArgs, error::CliError};
+use quorate_transport::{SshOptions, SshTransport};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// Opens the transport. `notice` takes its lines for people.
+pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<SshTransport>, CliError> {
+    let wrong = |error: quorate_ports::TransportError| {
+        CliError::not_started(&error.message).at(&error.host).hint(&error.hint)
+    };
+    let mut options = SshOptions::from_env().map_err(wrong)?;
+    options.config_file.clone_from(&ssh.ssh_config);
+    options.user.clone_from(&ssh.ssh_username);
+    options.identity_files.clone_from(&ssh.ssh_identity_file);
+    options.handshakes = ssh.ssh_handshakes.max(1);
+    options.remote_dir.clone_from(&ssh.remote_dir);
+    options.notice = Arc::new(|line| eprintln!("quorate: {line}"));
+    SshTransport::new(options).map(Arc::new).map_err(wrong)
+}
+
+/// The flags as a job keeps them: nothing secret, paths absolute.
+pub(crate) fn remembered(ssh: &SshArgs) -> Result<BTreeMap<String, Vec<String>>, CliError> {
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path)
+            .map(|path| path.display().to_string())
+            .map_err(|error| CliError::usage(format!("{}: {error}", path.display())))
+    };
+    let mut kept = BTreeMap::new();
+    if let Some(path) = &ssh.ssh_config {
+        let none = path.as_os_str() == "none";
+        kept.insert("config".into(), vec![if none { "none".into() } else { absolute(path)? }]);
+    }
+    if let Some(user) = &ssh.ssh_username {
+        kept.insert("user".into(), vec![user.clone()]);
+    }
+    let files: Result<Vec<_>, _> = ssh.ssh_identity_file.iter().map(absolute).collect();
+    kept.insert("identity".into(), files?);
+    kept.insert("handshakes".into(), vec![ssh.ssh_handshakes.to_string()]);
+    if let Some(dir) = &ssh.remote_dir {
+        kept.insert("remote-dir".into(), vec![dir.clone()]);
+    }
+    Ok(kept)
+}
+
+/// The flags of a job that goes on.
+pub(crate) fn recalled(kept: &BTreeMap<String, Vec<String>>) -> Result<SshArgs, CliError> {
+    let one = |name: &str| kept.get(name).and_then(|values| values.first()).cloned();
+    let handshakes = one("handshakes").map(|n| n.parse()).transpose().map_err(|_| {
+        CliError::not_started("the job's journal holds no usable number of handshakes")
+    })?;
+    Ok(SshArgs {
+        ssh_config: one("config").map(PathBuf::from),
+        ssh_username: one("user"),
+        ssh_identity_file: kept.get("identity").into_iter().flatten().map(PathBuf::from).collect(),
+        ssh_handshakes: handshakes.unwrap_or(64),
+        remote_dir: one("remote-dir"),
+    })
+}

@@ -1,0 +1,77 @@
+//! `demo`: a simulated cluster in this process, and a rolling restart of it.
+use crate::{
+    args::{DemoArgs, ShowArgs},
+    error::{CliError, Code},
+    watch::say,
+};
+use clap::ValueEnum;
+use quorate_sim::{KeyspaceSpec, Sim, SimSpec};
+use std::ffi::OsString;
+
+/// Runs the demo. Gives the exit code.
+pub(crate) async fn demo(args: DemoArgs) -> Result<u8, CliError> {
+    let mut spec = SimSpec::uniform(args.dcs.into(), args.racks.into(), args.nodes.into());
+    spec.cluster_name = "demo".into();
+    spec.vnodes = args.vnodes.into();
+    let names: Vec<String> = spec.data_centers.iter().map(|dc| dc.name.clone()).collect();
+    let factors: Vec<_> = names.iter().map(|name| (name.as_str(), usize::from(args.rf))).collect();
+    spec.keyspaces = KeyspaceSpec::stock();
+    spec.keyspaces.push(KeyspaceSpec::network_topology("shop", &factors));
+    let sim = Sim::start(spec).await.map_err(CliError::not_started)?;
+    let config = sim.ssh_config().to_path_buf();
+    say(&format!(
+        "A simulated cluster: {} data centers x {} racks x {} nodes, an SSH server each, in this process.",
+        args.dcs, args.racks, args.nodes
+    ));
+    let mut line = vec!["restart".to_owned(), "--seed-host".into(), sim.seed(), "-F".into()];
+    line.extend([
+        config.display().to_string(),
+        "--dc-parallel".into(),
+        "--stable".into(),
+        "2s".into(),
+    ]);
+    say(&format!("$ quorate {}", line.join(" ")));
+    line.insert(0, "quorate".into());
+    line.extend(shown(&args.show));
+    // The command line that was printed is the one that runs.
+    let code = Box::pin(crate::run(line.into_iter().map(OsString::from).collect())).await?;
+    say(&verdict(&sim));
+    if args.keep_running {
+        keep(&sim).await;
+    }
+    sim.stop().await.map_err(|error| CliError::new(Code::Lost, error))?;
+    Ok(code)
+}
+
+/// The flags of how to show, passed on.
+fn shown(show: &ShowArgs) -> Vec<String> {
+    let mut flags = vec!["-v".to_owned(); usize::from(show.verbose)];
+    if show.plain {
+        flags.push("--plain".into());
+    }
+    let color = show.color.to_possible_value();
+    flags.extend(color.map(|color| format!("--color={}", color.get_name())));
+    flags
+}
+
+/// What the simulator itself saw, computed by placement code of its own.
+fn verdict(sim: &Sim) -> String {
+    let losses = sim.quorum_losses();
+    match losses.first() {
+        None => "The simulator watched every token range: none ever lost its LOCAL_QUORUM.".into(),
+        Some(first) => format!("The simulator saw {} losses of a quorum: {first}", losses.len()),
+    }
+}
+
+async fn keep(sim: &Sim) {
+    let (seed, config) = (sim.seed(), sim.ssh_config().display().to_string());
+    say("");
+    say("The cluster stays up until Ctrl-C. In another terminal, type for example:");
+    say(&format!(
+        "  quorate run --seed-host {seed} -F {config} -v --impact none --command 'nodetool version'"
+    ));
+    say(&format!("  quorate restart --seed-host {seed} -F {config} --strategy one --stop-after 2"));
+    say(&format!("  ssh -F {config} {seed} nodetool status"));
+    // Without a handler for Ctrl-C the signal itself ends the process.
+    let _ = tokio::signal::ctrl_c().await;
+}

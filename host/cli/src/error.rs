@@ -1,0 +1,66 @@
+//! Errors as a person sees them: what, where, and what to type.
+use std::fmt;
+
+/// Exit codes; the reference lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Some node failed.
+    NodeFailed = 1,
+    /// The command line can't be understood.
+    Usage = 2,
+    /// It could not start; nothing was touched.
+    NotStarted = 3,
+    /// Stopped on request with nodes left.
+    Stopped = 4,
+    /// It began and can't tell how it ended.
+    Lost = 5,
+}
+
+/// An error with everything that helps.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) what: String,
+    pub(crate) at: String,
+    pub(crate) hint: String,
+    pub(crate) code: Code,
+}
+
+impl CliError {
+    pub(crate) fn new(code: Code, what: impl fmt::Display) -> Self {
+        Self { what: what.to_string(), at: String::new(), hint: String::new(), code }
+    }
+
+    pub(crate) fn usage(what: impl fmt::Display) -> Self {
+        Self::new(Code::Usage, what)
+    }
+
+    pub(crate) fn not_started(what: impl fmt::Display) -> Self {
+        Self::new(Code::NotStarted, what)
+    }
+
+    pub(crate) fn at(mut self, at: impl fmt::Display) -> Self {
+        self.at = at.to_string();
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = hint.to_string();
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        if !self.at.is_empty() {
+            write!(f, "\n   at: {}", self.at)?;
+        }
+        if self.code == Code::NotStarted {
+            f.write_str("\n       nothing was touched")?;
+        }
+        if !self.hint.is_empty() {
+            write!(f, "\n hint: {}", self.hint)?;
+        }
+        Ok(())
+    }
+}

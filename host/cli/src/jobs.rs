@@ -1,0 +1,110 @@
+//! `jobs`, `show`, `logs`: looking at what was.
+use crate::{
+    args::LogsArgs,
+    error::CliError,
+    session::{Session, stored},
+    watch::say,
+};
+use quorate_journal::JobView;
+use quorate_ports::{JobId, Stream};
+use quorate_store::{JobLock, output_path};
+use quorate_views::{JobRow, job_report, jobs_table};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::Path,
+    time::Duration,
+};
+
+/// A job as its journal tells it.
+pub(crate) fn view(session: &Session, job: &JobId) -> Result<JobView, CliError> {
+    let records = session.store.read(job).map_err(stored)?;
+    JobView::fold(&records).map_err(|error| CliError::not_started(error).at(job))
+}
+
+pub(crate) fn list() -> Result<u8, CliError> {
+    let session = Session::open()?;
+    let mut views = Vec::new();
+    for job in session.store.jobs().map_err(stored)? {
+        let running = JobLock::is_held(&session.home, &job).map_err(stored)?;
+        match view(&session, &job) {
+            Ok(view) => views.push((view, running)),
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+    if views.is_empty() {
+        say("there are no jobs yet");
+        return Ok(0);
+    }
+    let rows: Vec<_> =
+        views.iter().map(|(view, running)| JobRow { view, running: *running }).collect();
+    say(jobs_table(&rows).trim_end());
+    Ok(0)
+}
+
+pub(crate) fn show(prefix: &str) -> Result<u8, CliError> {
+    let session = Session::open()?;
+    let job = session.store.find(prefix).map_err(stored)?;
+    let running = JobLock::is_held(&session.home, &job).map_err(stored)?;
+    say(job_report(&view(&session, &job)?, running).trim_end());
+    Ok(0)
+}
+
+pub(crate) fn logs(args: &LogsArgs) -> Result<u8, CliError> {
+    let session = Session::open()?;
+    let job = session.store.find(&args.job).map_err(stored)?;
+    let view = view(&session, &job)?;
+    if let Some(name) = &args.node {
+        let node = view.by_key(name).ok_or_else(|| {
+            CliError::usage(format!("{name} isn't a node of job {job}"))
+                .hint(format!("quorate show {job}"))
+        })?;
+        return one(&session, &job, view.key(node), args.follow);
+    }
+    for node in view.job.nodes().keys() {
+        let key = view.key(*node);
+        for (stream, name) in [(Stream::Stdout, "out"), (Stream::Stderr, "err")] {
+            let path = output_path(&session.home, &job, key, stream);
+            if path.metadata().is_ok_and(|m| m.len() > 0) {
+                say(&format!("==> {key} {name} <=="));
+                copy(&path, 0, &mut io::stdout())?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// One node's outputs, each on its own stream.
+fn one(
+    session: &Session,
+    job: &JobId,
+    key: &quorate_ports::NodeKey,
+    follow: bool,
+) -> Result<u8, CliError> {
+    let out = output_path(&session.home, job, key, Stream::Stdout);
+    let err = output_path(&session.home, job, key, Stream::Stderr);
+    let (mut out_at, mut err_at) = (0, 0);
+    loop {
+        // Looked at before the copy: what is written before the job's end is copied after it.
+        let running = JobLock::is_held(&session.home, job).map_err(stored)?;
+        out_at += copy(&out, out_at, &mut io::stdout())?;
+        err_at += copy(&err, err_at, &mut io::stderr())?;
+        if !follow || !running {
+            return Ok(0);
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+/// Copies a file from an offset on; one that doesn't exist is empty.
+fn copy(path: &Path, from: u64, to: &mut dyn Write) -> Result<u64, CliError> {
+    let fault = |error: io::Error| CliError::not_started(error).at(path.display());
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        file => file.map_err(fault)?,
+    };
+    file.seek(SeekFrom::Start(from)).map_err(fault)?;
+    let copied = io::copy(&mut file.by_ref(), to).map_err(fault)?;
+    to.flush().map_err(fault)?;
+    Ok(copied)
+}

@@ -1,0 +1,86 @@
+//! The binary `quorate`: the command line over everything else. One file per verb.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod args;
+mod commands;
+mod connect;
+mod demo;
+mod error;
+mod jobs;
+mod launch;
+mod plugin_args;
+mod resume;
+mod screen;
+mod session;
+mod watch;
+
+use args::{Cli, HostSpec, OrderArgs, ShowArgs, SshArgs, Verb};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use error::CliError;
+use quorate_ports::CommandHost;
+use std::{ffi::OsString, process::ExitCode, sync::Arc};
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime can't be started: {error}");
+            return ExitCode::from(error::Code::NotStarted as u8);
+        }
+    };
+    match runtime.block_on(run(std::env::args_os().collect())) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.code as u8)
+        }
+    }
+}
+
+async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
+    let mut cli = Cli::command().subcommand_required(true).arg_required_else_help(true);
+    // Components are looked at only where a command, or the list of them, is asked for.
+    let own: Vec<String> = cli.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    let asked = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+    let plugins = match own.iter().any(|verb| verb == asked) {
+        true => Vec::new(),
+        false => commands::load_all()?,
+    };
+    for plugin in &plugins {
+        cli = cli.subcommand(plugin_args::subcommand(plugin.manifest()));
+    }
+    let matches = match cli.try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let code = if error.use_stderr() { error::Code::Usage as u8 } else { 0 };
+            // Nothing is left to do where even this can't be printed.
+            let _ = error.print();
+            return Ok(code);
+        }
+    };
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest().name == name)
+    {
+        return start(plugin.clone(), matches).await;
+    }
+    match Cli::from_arg_matches(&matches).map_err(CliError::usage)?.verb {
+        Verb::Demo(args) => demo::demo(args).await,
+        Verb::Jobs => jobs::list(),
+        Verb::Show { job } => jobs::show(&job),
+        Verb::Logs(args) => jobs::logs(&args),
+        Verb::Continue(args) => resume::resume(args).await,
+    }
+}
+
+async fn start(command: Arc<dyn CommandHost>, matches: &ArgMatches) -> Result<u8, CliError> {
+    let job = launch::Launch {
+        hosts: HostSpec::from_arg_matches(matches).map_err(CliError::usage)?,
+        ssh: SshArgs::from_arg_matches(matches).map_err(CliError::usage)?,
+        order: OrderArgs::from_arg_matches(matches).map_err(CliError::usage)?,
+        show: ShowArgs::from_arg_matches(matches).map_err(CliError::usage)?,
+        arguments: plugin_args::values(command.manifest(), matches)?,
+        summary: plugin_args::summary(command.manifest(), matches),
+        command,
+    };
+    launch::launch(job).await
+}

@@ -1,0 +1,309 @@
+//! Showing a running job: plain lines or the board, and what a person asks for meanwhile.
+use crate::{
+    args::{Colour, ShowArgs},
+    screen::{Key, Screen},
+};
+use quorate_journal::JobView;
+use quorate_ports::{Clock, Stream};
+use quorate_ring::NodeId;
+use quorate_runner::{Live, Stop};
+use quorate_store::{Home, output_path};
+use quorate_views::{Board, Glance, Paint, event_line, waiting_lines};
+use std::{
+    collections::BTreeMap,
+    env,
+    io::{IsTerminal, Write, stdout},
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+/// Redraws a second; between them the newest state waits.
+const FRAME: Duration = Duration::from_millis(100);
+/// Without a board, what waits is said again after so long without a line.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// Whether the board is drawn, and in which colours.
+pub(crate) fn face(show: &ShowArgs) -> (bool, Paint) {
+    let terminal = stdout().is_terminal();
+    let board = terminal && !show.plain && env::var_os("TERM").is_none_or(|term| term != "dumb");
+    let colour = match show.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    (board, if colour { Paint::Colour } else { Paint::Plain })
+}
+
+/// Shows the job until the runner has ended; gives the job as it is then.
+pub(crate) struct Watch<C> {
+    pub(crate) view: JobView,
+    pub(crate) home: Home,
+    pub(crate) show: ShowArgs,
+    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) clock: C,
+    pub(crate) glance: Glance,
+    pub(crate) partial: BTreeMap<(NodeId, bool), String>,
+}
+
+impl<C: Clock> Watch<C> {
+    pub(crate) fn new(
+        view: JobView,
+        home: Home,
+        show: ShowArgs,
+        stop: watch::Sender<Stop>,
+        clock: C,
+    ) -> Self {
+        let (glance, partial) = (Glance::default(), BTreeMap::new());
+        Self { view, home, show, stop, clock, glance, partial }
+    }
+
+    pub(crate) async fn run(mut self, live: mpsc::UnboundedReceiver<Live>) -> JobView {
+        let (board, paint) = face(&self.show);
+        if board {
+            match Screen::open() {
+                Ok(screen) => return self.run_board(live, screen, paint).await,
+                Err(error) => say(&format!("no board: {error}")),
+            }
+        }
+        self.run_plain(live).await
+    }
+
+    async fn run_plain(mut self, mut live: mpsc::UnboundedReceiver<Live>) -> JobView {
+        let mut reminder = interval(Duration::from_secs(1));
+        reminder.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut spoken = Instant::now();
+        let mut signals = Signals::new();
+        loop {
+            tokio::select! {
+                event = live.recv() => match event {
+                    None => return self.view,
+                    Some(Live::Record(record)) => {
+                        self.apply(&record);
+                        if let Some(line) = event_line(&self.view, &record, self.show.verbose) {
+                            say(&line);
+                            spoken = Instant::now();
+                        }
+                    }
+                    Some(Live::Output(node, stream, bytes)) => {
+                        for line in self.lines_of(node, stream, &bytes) {
+                            if self.show.verbose > 0 {
+                                say(&format!("{} | {line}", self.view.key(node)));
+                                spoken = Instant::now();
+                            }
+                        }
+                    }
+                    Some(Live::Holds(holds)) => self.glance.holds = holds,
+                },
+                _ = reminder.tick() => if spoken.elapsed() >= REMINDER {
+                    for line in waiting_lines(&self.view, self.clock.now()) {
+                        say(&line);
+                    }
+                    spoken = Instant::now();
+                },
+                () = signals.interrupted() => say(&self.asked_to_stop()),
+                () = signals.terminated() => self.leave(),
+            }
+        }
+    }
+
+    async fn run_board(
+        mut self,
+        mut live: mpsc::UnboundedReceiver<Live>,
+        mut screen: Screen,
+        paint: Paint,
+    ) -> JobView {
+        let mut frames = interval(FRAME);
+        frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut signals = Signals::new();
+        let (mut picked, mut reading) = (None, None);
+        loop {
+            tokio::select! {
+                event = live.recv() => match event {
+                    None => break,
+                    Some(Live::Record(record)) => self.apply(&record),
+                    Some(Live::Output(node, stream, bytes)) => {
+                        self.lines_of(node, stream, &bytes);
+                    }
+                    Some(Live::Holds(holds)) => self.glance.holds = holds,
+                },
+                _ = frames.tick() => {
+                    let lines = match reading {
+                        Some((node, stream)) => self.output_page(&screen, node, stream),
+                        None => self.page(&screen, paint, picked),
+                    };
+                    screen.draw(&lines);
+                }
+                key = screen.key() => match (key, picked) {
+                    (Key::Interrupt, _) => {
+                        self.asked_to_stop();
+                    }
+                    (Key::Output, Some(node)) if reading.is_none() => {
+                        reading = Some((node, Stream::Stdout));
+                    }
+                    (Key::Errors, Some(node)) => reading = Some((node, Stream::Stderr)),
+                    (Key::Output | Key::Back, _) if reading.is_some() => reading = None,
+                    (Key::Back, _) => picked = None,
+                    (Key::Move(step), _) => {
+                        picked = self.moved(picked, step);
+                        reading = picked.zip(reading.map(|(_, stream)| stream));
+                    }
+                    _ => {}
+                },
+                () = signals.interrupted() => {
+                    self.asked_to_stop();
+                }
+                () = signals.terminated() => self.leave(),
+            }
+        }
+        let last = self.page(&screen, paint, None);
+        screen.close();
+        for line in last {
+            say(&line);
+        }
+        self.view
+    }
+
+    fn apply(&mut self, record: &quorate_journal::Stamped) {
+        if let Err(error) = self.view.apply(record) {
+            say(&format!("the journal can't be shown: {error}"));
+        }
+    }
+
+    fn page(&self, screen: &Screen, paint: Paint, picked: Option<NodeId>) -> Vec<String> {
+        let (width, height) = screen.size();
+        let board = Board { width, height: height.saturating_sub(1), paint, picked };
+        let mut lines = board.draw(&self.view, &self.glance, self.clock.now());
+        lines.resize(height.saturating_sub(1), String::new());
+        let keys = match (*self.stop.borrow(), picked) {
+            (Stop::No, None) => "arrows: pick a node   Ctrl-C: start no further node",
+            (Stop::No, Some(_)) => "arrows: another node   l: its output   e: its errors   Esc",
+            _ => "starting no further node; Ctrl-C again leaves at once",
+        };
+        lines.push(keys.chars().take(width).collect());
+        lines
+    }
+
+    /// The end of a node's output, as much as fits.
+    fn output_page(&self, screen: &Screen, node: NodeId, stream: Stream) -> Vec<String> {
+        let (width, height) = screen.size();
+        let key = self.view.key(node);
+        let path = output_path(&self.home, &self.view.created.job, key, stream);
+        let text = tail(&path, 64 << 10);
+        let clean = |line: &str| -> String {
+            line.chars().filter(|c| !c.is_control()).take(width).collect()
+        };
+        let all: Vec<String> = text.lines().map(clean).collect();
+        let from = all.len().saturating_sub(height.saturating_sub(2));
+        let mut lines = vec![clean(&format!("{key}  {}", path.display()))];
+        lines.extend_from_slice(&all[from..]);
+        lines.resize(height.saturating_sub(1), String::new());
+        lines.push(clean("l or Esc: back to the board   e: standard error   arrows: another node"));
+        lines
+    }
+
+    fn moved(&self, picked: Option<NodeId>, step: i32) -> Option<NodeId> {
+        let ids: Vec<_> = self.view.job.nodes().keys().copied().collect();
+        let place = picked.and_then(|node| ids.iter().position(|id| *id == node));
+        let next = match place {
+            None if step > 0 => 0,
+            None => ids.len().checked_sub(1)?,
+            Some(place) => (place as i64 + i64::from(step)).rem_euclid(ids.len() as i64) as usize,
+        };
+        ids.get(next).copied()
+    }
+
+    /// Complete lines of a node's output; the newest is remembered for the board.
+    fn lines_of(&mut self, node: NodeId, stream: Stream, bytes: &[u8]) -> Vec<String> {
+        let partial = self.partial.entry((node, stream == Stream::Stderr)).or_default();
+        partial.push_str(&String::from_utf8_lossy(bytes));
+        let Some(end) = partial.rfind('\n') else { return Vec::new() };
+        let rest = partial.split_off(end + 1);
+        let lines: Vec<String> = std::mem::replace(partial, rest)
+            .lines()
+            .map(|line| line.chars().filter(|c| !c.is_control() || *c == '\t').collect())
+            .collect();
+        if let Some(last) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
+            self.glance.last_lines.insert(node, last.clone());
+        }
+        lines
+    }
+
+    fn asked_to_stop(&self) -> String {
+        let job = &self.view.created.job;
+        if *self.stop.borrow() == Stop::No {
+            self.stop.send_replace(Stop::Starting);
+            format!(
+                "starting no further node; what runs goes on. Again: leave at once. Later: quorate continue {job}"
+            )
+        } else {
+            self.leave();
+            format!("leaving; what runs on nodes goes on there: quorate show {job}")
+        }
+    }
+
+    fn leave(&self) {
+        self.stop.send_replace(Stop::Now);
+    }
+}
+
+/// Signals that ask for the end.
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        // Without a handler the signal ends the process, which the journal survives.
+        let listen = |kind| signal(kind).ok();
+        Self {
+            interrupt: listen(SignalKind::interrupt()),
+            terminate: listen(SignalKind::terminate()),
+        }
+    }
+
+    async fn interrupted(&mut self) {
+        next(&mut self.interrupt).await;
+    }
+
+    async fn terminated(&mut self) {
+        next(&mut self.terminate).await;
+    }
+}
+
+async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) if signal.recv().await.is_some() => {}
+        _ => std::future::pending().await,
+    }
+}
+
+/// A line on standard output. A reader that has gone away is no reason to stop a job.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(stdout(), "{line}");
+}
+
+/// The last bytes of a file, from the first whole line on.
+fn tail(path: &std::path::Path, most: u64) -> String {
+    use std::io::{Read, Seek, SeekFrom};
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        if length > most {
+            let line = bytes.iter().position(|b| *b == b'\n').map_or(0, |end| end + 1);
+            bytes.drain(..line);
+        }
+        Ok(bytes)
+    };
+    match read() {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => format!("({error})"),
+    }
+}

@@ -1,0 +1,26 @@
+//! The traits between the runner and the world. No implementation and no decision lives here.
+
+mod clock;
+mod command;
+mod outputs;
+mod store;
+mod transport;
+
+pub use clock::{Clock, UnixMs};
+pub use command::{
+    ActionOutcome, Captured, CommandError, CommandHost, EffectError, Effects, LogLevel, OnLost,
+    RunEnd, RunInput, Work, WorkKind,
+};
+pub use outputs::{NodeOutput, Outputs, OutputsError, Stream};
+pub use quorate_journal::{ActionId, Exit};
+pub use quorate_schedule::{JobId, NodeKey};
+pub use store::{Store, StoreError};
+pub use transport::{
+    Action, ActionEnd, ActionWatch, Answer, FaultKind, Program, Query, Target, Transport,
+    TransportError,
+};
+
+use std::{future::Future, pin::Pin};
+
+/// A boxed future, so that the traits here can be used as `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

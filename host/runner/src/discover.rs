@@ -1,0 +1,106 @@
+//! Reading the ring from one node.
+use crate::{Nodetool, NodetoolError};
+use quorate_ports::Target;
+use quorate_ring::{Topology, TopologyError, parse};
+use std::sync::Arc;
+use tokio::{sync::Semaphore, task::JoinSet};
+
+/// How many nodetools run at a time on the node that is asked: each is a JVM.
+const PARALLEL: usize = 4;
+
+/// The cluster and who described it.
+#[derive(Clone, Debug)]
+pub struct Discovered {
+    /// The cluster.
+    pub topology: Topology,
+    /// The seed that answered.
+    pub seed: Target,
+    /// Seeds that were tried before and why they didn't answer.
+    pub passed_over: Vec<String>,
+}
+
+/// A cluster that can't be read. Nothing was touched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DiscoverError {
+    /// No seed answered; one line each, and the first one's cure.
+    #[error("no seed host answered: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NoSeed(Vec<NodetoolError>),
+    /// A seed was reached and what it printed can't be used.
+    #[error(transparent)]
+    Nodetool(NodetoolError),
+    /// Its answers don't fit together.
+    #[error("{host}: {error}")]
+    Topology {
+        /// The seed.
+        host: String,
+        /// What doesn't fit.
+        error: TopologyError,
+    },
+}
+
+impl DiscoverError {
+    /// What to do about it; empty where the message says it all.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoSeed(errors) => errors.first().map(NodetoolError::hint).unwrap_or_default(),
+            Self::Nodetool(error) => error.hint(),
+            Self::Topology { host, .. } => {
+                format!("look at it: ssh {host} 'nodetool status; nodetool describecluster'")
+            }
+        }
+    }
+}
+
+/// Reads the cluster from the first seed that answers. A seed that can't be reached, or whose nodetool
+/// doesn't run, is passed over; one that prints what can't be understood ends the search, because
+/// another might be misread in the same way.
+///
+/// # Errors
+/// What can't be read, and where.
+pub async fn discover(nodetool: &Nodetool, seeds: &[Target]) -> Result<Discovered, DiscoverError> {
+    let mut failures = Vec::new();
+    for seed in seeds {
+        match read(nodetool, seed).await {
+            Ok(topology) => {
+                let passed_over = failures.iter().map(ToString::to_string).collect();
+                return Ok(Discovered { topology, seed: seed.clone(), passed_over });
+            }
+            Err(DiscoverError::Nodetool(
+                error @ (NodetoolError::Transport(_)
+                | NodetoolError::NotFound { .. }
+                | NodetoolError::Failed { .. }),
+            )) => failures.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(DiscoverError::NoSeed(failures))
+}
+
+async fn read(nodetool: &Nodetool, seed: &Target) -> Result<Topology, DiscoverError> {
+    let (rows, description) = tokio::try_join!(
+        nodetool.ask(seed, &["status"], parse::status),
+        nodetool.ask(seed, &["describecluster"], parse::describecluster),
+    )
+    .map_err(DiscoverError::Nodetool)?;
+    let misfit = |error| DiscoverError::Topology { host: seed.host.clone(), error };
+    let limit = Arc::new(Semaphore::new(PARALLEL));
+    let mut asked = JoinSet::new();
+    for keyspace in Topology::distinct_replications(&description, &rows) {
+        let (nodetool, seed, limit) = (nodetool.clone(), seed.clone(), limit.clone());
+        asked.spawn(async move {
+            let _permit = limit.acquire_owned().await;
+            let name = keyspace.name.clone();
+            let parse = |text: &str| parse::describering(&keyspace.name, text);
+            let ranges = nodetool.ask(&seed, &["describering", name.as_str()], parse).await?;
+            Ok((keyspace, ranges))
+        });
+    }
+    let mut ranges = Vec::new();
+    while let Some(joined) = asked.join_next().await {
+        match joined {
+            Ok(answer) => ranges.push(answer.map_err(DiscoverError::Nodetool)?),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    Topology::from_parts(rows, description, ranges).map_err(misfit)
+}

@@ -1,0 +1,384 @@
+//! The loop: one task owns the job, everything else reports to it.
+use crate::{
+    Live, Nodetool,
+    effects::{Forgets, NodeEffects, Note},
+    journal::Journal,
+    rounds::Rounds,
+};
+use quorate_contract::{NodeFacts, NodeState, RunContext};
+use quorate_journal::{Created, Record, Stamped};
+use quorate_ports::{
+    Clock, CommandHost, Outputs, OutputsError, RunEnd, RunInput, Store, StoreError, Target,
+    Transport,
+};
+use quorate_ring::{NodeId, Topology};
+use quorate_schedule::{Effect, End, Event, Job, Outcome, Reason, Round};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, atomic::AtomicU32},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{AbortHandle, JoinSet},
+};
+
+/// How long the end of a job waits for the removal of outputs on nodes.
+const TIDY: Duration = Duration::from_secs(10);
+
+/// Everything that a running job needs from the world.
+#[derive(Clone)]
+pub struct Deps {
+    /// Reaches nodes.
+    pub transport: Arc<dyn Transport>,
+    /// Keeps the journal.
+    pub store: Arc<dyn Store>,
+    /// Keeps outputs.
+    pub outputs: Arc<dyn Outputs>,
+    /// The command.
+    pub command: Arc<dyn CommandHost>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a person asks of a running job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing.
+    #[default]
+    No,
+    /// Start no further node; wait for those that run.
+    Starting,
+    /// Leave at once; what runs on nodes goes on there.
+    Now,
+}
+
+/// Why a job couldn't go on. What is journalled stays true.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunnerError {
+    /// The journal can't be written: nothing further may be done.
+    #[error("the journal can't be written: {0}")]
+    Store(#[from] StoreError),
+    /// Outputs can't be kept.
+    #[error("outputs can't be kept: {0}")]
+    Outputs(#[from] OutputsError),
+}
+
+/// Runs a job until it is over or a person stops it. `job` is new, or folded from its records; its
+/// creation is journalled already. `None`: it was left while nodes ran.
+///
+/// # Errors
+/// The journal or the outputs can't be written.
+pub async fn drive(
+    deps: Deps,
+    created: &Created,
+    job: Job,
+    stop_after: Option<u32>,
+    live: mpsc::UnboundedSender<Live>,
+    stop: watch::Receiver<Stop>,
+) -> Result<Option<End>, RunnerError> {
+    let (notes, inbox) = mpsc::unbounded_channel();
+    let (store, clock) = (deps.store.clone(), deps.clock.clone());
+    let broken = {
+        let notes = notes.clone();
+        move |error| drop(notes.send(Note::Broken(error)))
+    };
+    let journal = Journal::new(created.job.clone(), store, clock, live, broken);
+    let host =
+        |h: &quorate_journal::TargetHost| Target { node: h.key.clone(), host: h.host.clone() };
+    let targets: Vec<Target> = created.hosts.iter().map(host).collect();
+    let nodetool = Nodetool::new(deps.transport.clone());
+    let rounds = Arc::new(Rounds {
+        nodetool: nodetool.clone(),
+        topology: job.topology().clone(),
+        targets: targets.clone(),
+        clock: deps.clock.clone(),
+    });
+    let facts = facts(job.topology(), &targets);
+    let driver = Driver {
+        deps,
+        created,
+        job,
+        journal,
+        nodetool,
+        targets,
+        facts,
+        rounds,
+        notes,
+        inbox,
+        round: None,
+        runs: JoinSet::new(),
+        handles: BTreeMap::new(),
+        waiters: BTreeMap::new(),
+        shown: Vec::new(),
+        forgets: Forgets::default(),
+        stop,
+    };
+    driver.run(stop_after).await
+}
+
+struct Driver<'a> {
+    deps: Deps,
+    created: &'a Created,
+    job: Job,
+    journal: Journal,
+    nodetool: Nodetool,
+    targets: Vec<Target>,
+    facts: Vec<NodeFacts>,
+    rounds: Arc<Rounds>,
+    notes: mpsc::UnboundedSender<Note>,
+    inbox: mpsc::UnboundedReceiver<Note>,
+    /// The round under way; at most one.
+    round: Option<oneshot::Receiver<Result<Round, String>>>,
+    runs: JoinSet<()>,
+    handles: BTreeMap<NodeId, AbortHandle>,
+    waiters: BTreeMap<NodeId, oneshot::Sender<()>>,
+    shown: Vec<(NodeId, Reason)>,
+    forgets: Forgets,
+    stop: watch::Receiver<Stop>,
+}
+
+/// What woke the loop.
+enum Woken {
+    Note(Note),
+    Round(Result<Round, String>),
+    Stop(Stop),
+    Time,
+}
+
+impl Driver<'_> {
+    async fn run(mut self, stop_after: Option<u32>) -> Result<Option<End>, RunnerError> {
+        self.job.handle(Event::TakeUp { stop_after }, self.now());
+        loop {
+            if let Some(end) = self.carry_out().await? {
+                self.journal.flush().await;
+                self.tidy_up().await;
+                return Ok(Some(end));
+            }
+            let event = match self.woken().await {
+                Woken::Note(Note::Event(event)) => event,
+                Woken::Note(Note::Healthy(node, waiter)) => {
+                    self.waiters.insert(node, waiter);
+                    Event::WaitHealthy(node)
+                }
+                Woken::Note(Note::Broken(error)) => return Err(error.into()),
+                Woken::Round(Ok(round)) => Event::Observed(round),
+                Woken::Round(Err(why)) => Event::RoundFailed(why),
+                Woken::Stop(Stop::No) | Woken::Time => Event::Tick,
+                Woken::Stop(Stop::Starting) => Event::Stop,
+                Woken::Stop(Stop::Now) => return Ok(None),
+            };
+            self.job.handle(event, self.now());
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.deps.clock.now()
+    }
+
+    /// Waits for the removals on nodes, but not for long: what stays behind does no harm.
+    async fn tidy_up(&self) {
+        let mut forgets =
+            std::mem::take(&mut *self.forgets.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async { while forgets.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(TIDY, all).await;
+    }
+
+    /// Waits for whatever comes first. A round that is due is begun on the way.
+    async fn woken(&mut self) -> Woken {
+        let mut deadline = self.job.next_deadline();
+        if self.round.is_none()
+            && let Some(request) = self.job.wants_round(self.now())
+        {
+            if request.not_before <= self.now() {
+                let (done, round) = oneshot::channel();
+                let made = self.rounds.clone().make(request);
+                tokio::spawn(async move {
+                    // The job may have ended meanwhile.
+                    let _ = done.send(made.await);
+                });
+                self.round = Some(round);
+            } else {
+                deadline = Some(deadline.map_or(request.not_before, |d| d.min(request.not_before)));
+            }
+        }
+        let pause = deadline.map(|at| Duration::from_millis(at.saturating_sub(self.now())));
+        tokio::select! {
+            Some(note) = self.inbox.recv() => Woken::Note(note),
+            round = wait_for(&mut self.round) => {
+                self.round = None;
+                Woken::Round(round)
+            }
+            Some(joined) = self.runs.join_next() => match joined {
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                _ => Woken::Time,
+            },
+            Ok(()) = self.stop.changed() => Woken::Stop(*self.stop.borrow_and_update()),
+            () = sleep(pause) => Woken::Time,
+        }
+    }
+
+    /// Carries out what the job asks for, in order; what is to be recorded is on disk before what
+    /// follows it happens.
+    async fn carry_out(&mut self) -> Result<Option<End>, RunnerError> {
+        let mut records = Vec::new();
+        let mut over = None;
+        while let Some(effect) = self.job.poll() {
+            if let Effect::Record(transition) = effect {
+                let at = self.now();
+                records.push(Stamped { at, record: Record::Step(transition) });
+                continue;
+            }
+            self.flush(&mut records).await?;
+            match effect {
+                Effect::Record(_) => {}
+                Effect::Start { node, attempt, baseline } => self.start(node, attempt, baseline)?,
+                Effect::Healthy(node) => {
+                    if let Some(waiter) = self.waiters.remove(&node) {
+                        // The run may have given up waiting.
+                        let _ = waiter.send(());
+                    }
+                }
+                Effect::Cancel(node) => {
+                    if let Some(run) = self.handles.remove(&node) {
+                        run.abort();
+                    }
+                }
+                Effect::Over(end) => over = Some(end),
+            }
+        }
+        self.flush(&mut records).await?;
+        self.show_holds();
+        Ok(over)
+    }
+
+    async fn flush(&self, records: &mut Vec<Stamped>) -> Result<(), StoreError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(std::mem::take(records)).await
+    }
+
+    fn show_holds(&mut self) {
+        let holds: Vec<_> = self.job.holds().iter().map(|(id, r)| (*id, r.clone())).collect();
+        if holds != self.shown {
+            self.shown.clone_from(&holds);
+            // Nobody may be watching.
+            let _ = self.journal.live.send(Live::Holds(holds));
+        }
+    }
+
+    fn start(&mut self, node: NodeId, attempt: u32, baseline: bool) -> Result<(), RunnerError> {
+        let target = self.targets[node.index()].clone();
+        let policy = self.job.policy();
+        let effects = NodeEffects {
+            node,
+            output: self.deps.outputs.open(&self.created.job, &target.node)?,
+            target,
+            facts: self.facts.clone(),
+            targets: self.targets.clone(),
+            stage: self.created.command.stage.clone(),
+            attempt,
+            deadline: policy.timeout_ms.map(|limit| self.now() + limit),
+            sequence: AtomicU32::new(0),
+            transport: self.deps.transport.clone(),
+            nodetool: self.nodetool.clone(),
+            journal: self.journal.clone(),
+            cluster: self.job.topology().cluster.to_string(),
+            notes: self.notes.clone(),
+            forgets: self.forgets.clone(),
+        };
+        let mut facts = self.facts[node.index()].clone();
+        if let Some(status) = self.job.not_up().get(&node) {
+            facts.state = NodeState(status.map_or("??".into(), |status| status.to_string()));
+        }
+        let input = RunInput {
+            seed: seed(&self.created.job.0, &facts.key, attempt),
+            now_ms: self.now(),
+            node: facts,
+            context: RunContext {
+                job: self.created.job.0.clone(),
+                stage: self.created.command.stage.clone(),
+                attempt,
+                cluster: effects.cluster.clone(),
+                arguments: self.created.command.arguments.clone(),
+                timeout_ms: policy.timeout_ms,
+            },
+        };
+        let (command, notes) = (self.deps.command.clone(), self.notes.clone());
+        let rounds = baseline.then(|| self.rounds.clone());
+        let handle = self.runs.spawn(async move {
+            let outcome = run_node(node, rounds, command, input, effects).await;
+            // The loop may be gone: then the run is left behind on purpose.
+            let _ = notes.send(Note::Event(Event::Ended(node, outcome)));
+        });
+        self.handles.insert(node, handle);
+        Ok(())
+    }
+}
+
+async fn run_node(
+    node: NodeId,
+    rounds: Option<Arc<Rounds>>,
+    command: Arc<dyn CommandHost>,
+    input: RunInput,
+    effects: NodeEffects,
+) -> Outcome {
+    if let Some(rounds) = rounds {
+        match rounds.generation(node).await {
+            Ok(generation) => {
+                let _ = effects.notes.send(Note::Event(Event::Baseline(node, generation)));
+            }
+            Err(error) => {
+                let message = match error.hint() {
+                    hint if hint.is_empty() => error.to_string(),
+                    hint => format!("{error} ({hint})"),
+                };
+                return Outcome::Failed { code: "baseline".into(), message };
+            }
+        }
+    }
+    match command.run(input, Arc::new(effects)).await {
+        RunEnd::Done(text) => Outcome::Done(text),
+        RunEnd::Skipped(text) => Outcome::Skipped(text),
+        RunEnd::Failed { code, message } => Outcome::Failed { code, message },
+    }
+}
+
+async fn wait_for(
+    round: &mut Option<oneshot::Receiver<Result<Round, String>>>,
+) -> Result<Round, String> {
+    match round {
+        Some(round) => round.await.unwrap_or_else(|_| Err("the round was given up".into())),
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep(pause: Option<Duration>) {
+    match pause {
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Seeds a run's chance: the same for every replay of it.
+fn seed(job: &str, node: &str, attempt: u32) -> u64 {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(format!("{job}/{node}/{attempt}").as_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash[..8]);
+    u64::from_le_bytes(bytes)
+}
+
+fn facts(topology: &Topology, targets: &[Target]) -> Vec<NodeFacts> {
+    let fact = |(node, target): (&quorate_ring::Node, &Target)| NodeFacts {
+        key: target.node.0.clone(),
+        host_id: node.host_id.as_ref().map(ToString::to_string),
+        address: node.address.to_string(),
+        data_center: node.data_center.to_string(),
+        rack: node.rack.to_string(),
+        state: NodeState(node.status.to_string()),
+        version: node.version.clone(),
+    };
+    topology.nodes.iter().zip(targets).map(fact).collect()
+}

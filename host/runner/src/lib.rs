@@ -1,0 +1,15 @@
+//! Runs a job: events in, effects out. The loop, the rounds, discovery and what a component's wishes
+//! turn into. Knows the ports, no edge.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod discover;
+mod drive;
+mod effects;
+mod journal;
+mod nodetool;
+mod rounds;
+
+pub use discover::{DiscoverError, Discovered, discover};
+pub use drive::{Deps, RunnerError, Stop, drive};
+pub use journal::Live;
+pub use nodetool::{Nodetool, NodetoolError};

@@ -1,0 +1,127 @@
+//! Asking a node through its nodetool.
+use quorate_ports::{Exit, Query, Target, Transport, TransportError};
+use quorate_ring::parse::ParseError;
+use std::{sync::Arc, time::Duration};
+
+/// Most bytes that a nodetool may print: `describering` of 1,000 nodes with 256 tokens is some 100 MB.
+const MAX_OUTPUT: usize = 256 << 20;
+
+/// How nodetool is called on every node, and through what.
+#[derive(Clone)]
+pub struct Nodetool {
+    transport: Arc<dyn Transport>,
+    /// Program and arguments that come before the command: `nodetool -p 7199`.
+    prefix: Vec<String>,
+    timeout: Duration,
+}
+
+/// A nodetool that gave no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodetoolError {
+    /// The node wasn't reached.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// It isn't there, or isn't executable.
+    #[error("{host}: {program} wasn't found")]
+    NotFound {
+        /// The node.
+        host: String,
+        /// What was called.
+        program: String,
+    },
+    /// It ran and failed.
+    #[error("{host}: nodetool {command} ended with {exit}: {message}")]
+    Failed {
+        /// The node.
+        host: String,
+        /// The nodetool command.
+        command: String,
+        /// How it ended.
+        exit: Exit,
+        /// The line of its output that says most.
+        message: String,
+    },
+    /// It printed something else than this command prints.
+    #[error("{host}: {error}")]
+    Unreadable {
+        /// The node.
+        host: String,
+        /// What was expected, and what came.
+        error: ParseError,
+    },
+    /// Not even text.
+    #[error("{host}: nodetool {command} printed bytes that aren't UTF-8")]
+    NotText {
+        /// The node.
+        host: String,
+        /// The nodetool command.
+        command: String,
+    },
+}
+
+impl NodetoolError {
+    /// What to do about it; empty where the message says it all.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Transport(error) => error.hint.clone(),
+            Self::NotFound { host, program } => format!(
+                "make it findable for a login that isn't interactive: `ssh {host} '{program} version'` must work"
+            ),
+            Self::Failed { host, command, .. } => {
+                format!("see what it says: ssh {host} 'nodetool {command}'")
+            }
+            Self::Unreadable { host, .. } | Self::NotText { host, .. } => {
+                format!("this version reads Cassandra 4.1 and 5.0: ssh {host} 'nodetool version'")
+            }
+        }
+    }
+}
+
+impl Nodetool {
+    /// nodetool as found on the nodes' PATH.
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        Self { transport, prefix: vec!["nodetool".into()], timeout: Duration::from_secs(60) }
+    }
+
+    /// The whole command line for a nodetool command.
+    pub fn argv(&self, args: &[String]) -> Vec<String> {
+        self.prefix.iter().chain(args).cloned().collect()
+    }
+
+    /// Runs a command that only reads and parses what it prints.
+    ///
+    /// # Errors
+    /// The node isn't reached, or its nodetool gives no usable answer.
+    pub async fn ask<T>(
+        &self,
+        target: &Target,
+        args: &[&str],
+        parse: impl FnOnce(&str) -> Result<T, ParseError>,
+    ) -> Result<T, NodetoolError> {
+        let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
+        let query = Query { argv: self.argv(&args), timeout: self.timeout, max_output: MAX_OUTPUT };
+        let (host, command) = (target.host.clone(), args.join(" "));
+        let answer = self.transport.query(target, query).await?;
+        if answer.exit != Exit::Code(0) {
+            if matches!(answer.exit, Exit::Code(126 | 127)) {
+                return Err(NodetoolError::NotFound { host, program: self.prefix[0].clone() });
+            }
+            let message = telling_line(&answer.stderr, &answer.stdout);
+            return Err(NodetoolError::Failed { host, command, exit: answer.exit, message });
+        }
+        match std::str::from_utf8(&answer.stdout) {
+            Ok(text) => parse(text).map_err(|error| NodetoolError::Unreadable { host, error }),
+            Err(_) => Err(NodetoolError::NotText { host, command }),
+        }
+    }
+}
+
+/// The first line of standard error, else the last of standard output: nodetool puts its message
+/// before a stack trace.
+fn telling_line(stderr: &[u8], stdout: &[u8]) -> String {
+    let (err, out) = (String::from_utf8_lossy(stderr), String::from_utf8_lossy(stdout));
+    let first = err.lines().map(str::trim).find(|line| !line.is_empty());
+    let last = out.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let line = first.or(last).unwrap_or("it printed nothing");
+    line.chars().filter(|c| !c.is_control()).take(300).collect()
+}

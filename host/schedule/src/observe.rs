@@ -1,0 +1,125 @@
+//! Observation rounds: how the cluster looks to several of its nodes at one time.
+use crate::GateFailure;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+use quorate_ring::{NodeId, NodeStatus, Topology};
+
+/// How the cluster looks to one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Who was asked.
+    pub observer: NodeId,
+    /// What it shows of every node that the job knows; one that it doesn't show is absent.
+    pub statuses: BTreeMap<NodeId, NodeStatus>,
+}
+
+/// What a node that waits says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelfView {
+    /// The node.
+    pub node: NodeId,
+    /// Its answers, or why there is none.
+    pub answer: Result<SelfAnswer, String>,
+}
+
+/// A waiting node's own answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelfAnswer {
+    /// How the cluster looks to it.
+    pub statuses: BTreeMap<NodeId, NodeStatus>,
+    /// Whether it accepts CQL clients.
+    pub serving: bool,
+    /// Its gossip generation: changes with every start of the process.
+    pub generation: u64,
+}
+
+/// One round: every observer asked once. Times are milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// When the first was asked.
+    pub began: u64,
+    /// When the last had answered.
+    pub ended: u64,
+    /// The observers' views; most of those asked answered, or there is no round.
+    pub views: Vec<View>,
+    /// The waiting nodes' own answers.
+    pub selves: Vec<SelfView>,
+}
+
+impl Round {
+    /// The worst that any observer shows of a node: `None` when all show `UN`, else the first other
+    /// status, or the failure that nobody shows the node.
+    pub fn trouble(&self, node: NodeId) -> Option<(NodeId, Option<NodeStatus>)> {
+        self.views.iter().filter(|v| v.observer != node).find_map(|view| {
+            match view.statuses.get(&node) {
+                Some(status) if status.is_up_normal() => None,
+                other => Some((view.observer, other.copied())),
+            }
+        })
+    }
+
+    /// Whether any other node shows it as `UN`.
+    pub(crate) fn anybody_sees(&self, node: NodeId) -> bool {
+        let mut others = self.views.iter().filter(|view| view.observer != node);
+        others.any(|v| v.statuses.get(&node).copied().is_some_and(NodeStatus::is_up_normal))
+    }
+
+    pub(crate) fn own(&self, node: NodeId) -> Result<&SelfAnswer, GateFailure> {
+        match self.selves.iter().find(|s| s.node == node).map(|s| &s.answer) {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(why)) => Err(GateFailure::NoAnswer(why.clone())),
+            None => Err(GateFailure::NotAsked),
+        }
+    }
+}
+
+/// Picks at most `limit` observers among the nodes that are up and not out, spread over data centers
+/// and racks, other ones each round.
+pub fn observers(
+    topology: &Topology,
+    unfit: &BTreeSet<NodeId>,
+    round: u64,
+    limit: usize,
+) -> Vec<NodeId> {
+    // One queue per rack, each turned by the round's number; then one of each in turn.
+    let mut racks: BTreeMap<(&str, &str), Vec<NodeId>> = BTreeMap::new();
+    for id in topology.ids().filter(|id| !unfit.contains(id)) {
+        let node = topology.node(id);
+        racks.entry((node.data_center.as_str(), node.rack.as_str())).or_default().push(id);
+    }
+    // Racks ordered so that neighbours in the list are in different data centers.
+    let mut rank: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut queues: Vec<(usize, Vec<NodeId>)> = Vec::new();
+    for ((dc, _), mut ids) in racks {
+        let turn = (round as usize) % ids.len();
+        ids.rotate_left(turn);
+        let place = rank.entry(dc).or_insert(0);
+        queues.push((*place, ids));
+        *place += 1;
+    }
+    queues.sort_by_key(|(place, _)| *place);
+    if !queues.is_empty() {
+        let turn = (round as usize) % queues.len();
+        queues.rotate_left(turn);
+    }
+    let mut chosen = Vec::new();
+    let mut depth = 0;
+    while chosen.len() < limit {
+        let before = chosen.len();
+        for (_, ids) in &queues {
+            if let Some(id) = ids.get(depth)
+                && chosen.len() < limit
+            {
+                chosen.push(*id);
+            }
+        }
+        if chosen.len() == before {
+            break;
+        }
+        depth += 1;
+    }
+    chosen
+}

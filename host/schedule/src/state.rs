@@ -1,0 +1,132 @@
+//! What the transitions of a job add up to.
+use crate::{End, GateFailure, Outcome, Phase, Reason, StopCause, Transition};
+use alloc::collections::BTreeMap;
+use quorate_ring::NodeId;
+
+/// One target of a job. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeRun {
+    /// Where it is.
+    pub phase: Phase,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// Started by this job and not confirmed since.
+    pub out: bool,
+    /// Its time was over before its gates held: it isn't confirmed any more.
+    pub stays_out: bool,
+    /// How the command ended, once it has.
+    pub outcome: Option<Outcome>,
+    /// Start of the newest attempt.
+    pub started_at: Option<u64>,
+    /// End of the command.
+    pub ended_at: Option<u64>,
+    /// Confirmation.
+    pub confirmed_at: Option<u64>,
+    /// Its gossip generation before the command.
+    pub generation: Option<u64>,
+    /// The gate that last failed to hold.
+    pub gate: Option<GateFailure>,
+    /// What last held its start.
+    pub held: Option<Reason>,
+}
+
+/// The state of a job, as far as it is journalled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) nodes: BTreeMap<NodeId, NodeRun>,
+    pub(crate) stopping: Option<StopCause>,
+    pub(crate) end: Option<End>,
+    pub(crate) taken_up_at: u64,
+    pub(crate) stop_after: Option<u32>,
+    /// Of this run of the job.
+    pub(crate) started: u32,
+    /// Of this run of the job.
+    pub(crate) failed: u32,
+    /// When a node was last confirmed.
+    pub(crate) released_at: u64,
+}
+
+impl State {
+    /// Applies a transition. `observes`: whether the command's nodes go out at all.
+    pub(crate) fn apply(&mut self, transition: &Transition, at: u64, observes: bool) {
+        match transition {
+            Transition::TakenUp { stop_after } => {
+                self.taken_up_at = at;
+                self.stop_after = *stop_after;
+                self.started = 0;
+                self.failed = 0;
+                self.stopping = None;
+                self.end = None;
+            }
+            Transition::Stopping { cause } => self.stopping = Some(cause.clone()),
+            Transition::Finished { end } => self.end = Some(end.clone()),
+            Transition::Started { node, attempt } => {
+                self.started += 1;
+                if let Some(run) = self.nodes.get_mut(node) {
+                    *run = NodeRun {
+                        phase: Phase::Running,
+                        attempt: *attempt,
+                        out: observes,
+                        started_at: Some(at),
+                        ..NodeRun::default()
+                    };
+                }
+            }
+            Transition::TimedOut { node, gate, .. } => {
+                self.failed += 1;
+                if let Some(run) = self.nodes.get_mut(node) {
+                    run.phase = Phase::Failed;
+                    run.stays_out = true;
+                    run.ended_at.get_or_insert(at);
+                    run.gate = gate.clone();
+                }
+            }
+            Transition::Ended { node, outcome } => {
+                self.failed += u32::from(matches!(outcome, Outcome::Failed { .. }));
+                if let Some(run) = self.nodes.get_mut(node) {
+                    run.ended_at = Some(at);
+                    run.phase = match outcome {
+                        Outcome::Failed { .. } => Phase::Failed,
+                        _ if observes => Phase::Confirming,
+                        Outcome::Done(_) => Phase::Done,
+                        Outcome::Skipped(_) => Phase::Skipped,
+                    };
+                    run.outcome = Some(outcome.clone());
+                }
+            }
+            Transition::Confirmed { node } => {
+                self.released_at = at;
+                if let Some(run) = self.nodes.get_mut(node) {
+                    run.out = false;
+                    run.confirmed_at = Some(at);
+                    run.gate = None;
+                    if run.phase == Phase::Confirming {
+                        run.phase = match run.outcome {
+                            Some(Outcome::Skipped(_)) => Phase::Skipped,
+                            _ => Phase::Done,
+                        };
+                    }
+                }
+            }
+            Transition::Baseline { node, generation } => {
+                self.change(*node, |run| run.generation = *generation);
+            }
+            Transition::LeftDown { node } => self.change(*node, |run| {
+                run.phase = Phase::Skipped;
+                run.outcome = Some(Outcome::Skipped("it is down".into()));
+            }),
+            Transition::Held { node, reason } => {
+                self.change(*node, |run| run.held = Some(reason.clone()));
+            }
+            Transition::Unconfirmed { node, gate } => {
+                self.change(*node, |run| run.gate = Some(gate.clone()));
+            }
+        }
+    }
+
+    fn change(&mut self, node: NodeId, change: impl FnOnce(&mut NodeRun)) {
+        if let Some(run) = self.nodes.get_mut(&node) {
+            change(run);
+        }
+    }
+}

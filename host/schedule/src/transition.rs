@@ -1,0 +1,127 @@
+//! What changes a job. Transitions are journalled; applying them in order gives the job again.
+use crate::{GateFailure, Reason};
+use alloc::string::String;
+use core::fmt;
+use quorate_ring::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// How a command ended on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// What it says it did.
+    Done(String),
+    /// There was nothing to do; the reason.
+    Skipped(String),
+    /// It failed.
+    Failed {
+        /// A short word.
+        code: String,
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why no further node is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopCause {
+    /// More nodes failed than `--max-failures` allows.
+    Failures {
+        /// How many failed.
+        failed: u32,
+        /// How many may.
+        allowed: u32,
+    },
+    /// `--stop-after`: so many nodes were started.
+    StopAfter(u32),
+    /// A person asked.
+    Requested,
+}
+
+impl fmt::Display for StopCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failures { failed, allowed } => {
+                write!(f, "stopped: {failed} failed, --max-failures allows {allowed}")
+            }
+            Self::StopAfter(n) => write!(f, "stopped: --stop-after {n}"),
+            Self::Requested => f.write_str("stopped on request"),
+        }
+    }
+}
+
+/// One change of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Transition {
+    /// A runner took the job up: at its creation and at every `continue`.
+    TakenUp {
+        /// `--stop-after` of this run.
+        stop_after: Option<u32>,
+    },
+    /// The node is started. Journalled before anything reaches it.
+    Started {
+        /// The node.
+        node: NodeId,
+        /// 1 for the first attempt.
+        attempt: u32,
+    },
+    /// The node's gossip generation before the command; absent where it was down.
+    Baseline {
+        /// The node.
+        node: NodeId,
+        /// Seconds since 1970, as Cassandra chose it at its start.
+        generation: Option<u64>,
+    },
+    /// The command ended on the node.
+    Ended {
+        /// The node.
+        node: NodeId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Its gates held for long enough: it is no longer out.
+    Confirmed {
+        /// The node.
+        node: NodeId,
+    },
+    /// The node's time is over; it has failed and stays out.
+    TimedOut {
+        /// The node.
+        node: NodeId,
+        /// The limit in milliseconds.
+        limit_ms: u64,
+        /// The gate that didn't hold, where the command itself had ended.
+        gate: Option<GateFailure>,
+    },
+    /// A down target isn't run (`--ignore-down-nodes`).
+    LeftDown {
+        /// The node.
+        node: NodeId,
+    },
+    /// What holds the first waiting node of a data center changed.
+    Held {
+        /// The node.
+        node: NodeId,
+        /// Why it waits.
+        reason: Reason,
+    },
+    /// What keeps a node from being confirmed changed.
+    Unconfirmed {
+        /// The node.
+        node: NodeId,
+        /// The gate that doesn't hold.
+        gate: GateFailure,
+    },
+    /// No further node is started.
+    Stopping {
+        /// Why.
+        cause: StopCause,
+    },
+    /// The job is over, or this run of it.
+    Finished {
+        /// How.
+        end: crate::End,
+    },
+}

@@ -1,0 +1,16 @@
+//! What a person sees of a job: cells, boards, lines and tables. Returns text, prints nothing.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod board;
+mod cells;
+mod lines;
+mod paint;
+mod tables;
+mod time;
+
+pub use board::{Board, Glance};
+pub use cells::{Cell, cell};
+pub use lines::{event_line, waiting_lines};
+pub use paint::Paint;
+pub use tables::{JobRow, Progress, end_line, job_report, jobs_table, progress};
+pub use time::{clock_time, duration};

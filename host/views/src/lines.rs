@@ -1,0 +1,124 @@
+//! One plain line per event, stable to search: time, node, what.
+use crate::time::{clock_time, duration};
+use quorate_journal::{ActionClose, Exit, JobView, Level, Record, Stamped};
+use quorate_ring::NodeId;
+use quorate_schedule::{Outcome, Phase, Transition};
+
+/// The line of a record, where it has one at this verbosity. The record is applied already.
+pub fn event_line(view: &JobView, stamped: &Stamped, verbosity: u8) -> Option<String> {
+    let line = |node: NodeId, text: String| {
+        Some(format!("{} {} {text}", clock_time(stamped.at), view.key(node)))
+    };
+    match &stamped.record {
+        Record::Created(created) => Some(format!(
+            "{} job {} on {}: {}",
+            clock_time(stamped.at),
+            created.job,
+            created.topology.cluster,
+            created.command.summary
+        )),
+        Record::Step(step) => {
+            let (node, text) = step_text(view, step, stamped.at)?;
+            match node {
+                Some(node) => line(node, text),
+                None => Some(format!("{} {text}", clock_time(stamped.at))),
+            }
+        }
+        Record::Progress { node, text } => line(*node, text.clone()),
+        Record::Connection { node, text } => line(*node, text.clone()),
+        Record::Warning { text } => Some(format!("{} warning: {text}", clock_time(stamped.at))),
+        Record::Log { node, level, text } => match level {
+            Level::Debug if verbosity < 1 => None,
+            Level::Warn | Level::Error => line(*node, format!("warning: {text}")),
+            _ => line(*node, text.clone()),
+        },
+        Record::Intended { node, action, summary, .. } if verbosity >= 1 => {
+            line(*node, format!("action {} {summary}", action.seq))
+        }
+        Record::Finished { node, action, close } => match close {
+            ActionClose::Exited(Exit::Code(0)) if verbosity < 1 => None,
+            ActionClose::Exited(exit) => line(*node, format!("action {}: {exit}", action.seq)),
+            ActionClose::TimedOut(ms) => {
+                line(*node, format!("action {} ended after its {}", action.seq, duration(*ms)))
+            }
+            ActionClose::Lost(why) => line(*node, format!("action {} lost: {why}", action.seq)),
+            ActionClose::NotStarted(why) => {
+                line(*node, format!("action {} not started: {why}", action.seq))
+            }
+        },
+        Record::Observed { node, request, answer } if verbosity >= 2 => {
+            line(*node, format!("{request}: {answer}"))
+        }
+        Record::Intended { .. } | Record::Observed { .. } => None,
+    }
+}
+
+fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeId>, String)> {
+    let topology = view.job.topology();
+    let some = |node: &NodeId, text: String| Some((Some(*node), text));
+    match step {
+        Transition::TakenUp { .. } | Transition::Baseline { .. } | Transition::Finished { .. } => {
+            None
+        }
+        Transition::Started { node, attempt: 1 } => some(node, "started".into()),
+        Transition::Started { node, attempt } => some(node, format!("started, attempt {attempt}")),
+        Transition::Ended { node, outcome } => {
+            let after = match view.job.nodes().get(node).and_then(|run| run.started_at) {
+                Some(start) => format!(" after {}", duration(at.saturating_sub(start))),
+                None => String::new(),
+            };
+            match outcome {
+                Outcome::Done(text) => some(node, format!("ended{after}: {text}")),
+                Outcome::Skipped(text) => some(node, format!("skipped{after}: {text}")),
+                Outcome::Failed { code, message } => {
+                    some(node, format!("failed{after}: {code}: {message}"))
+                }
+            }
+        }
+        Transition::Confirmed { node } => some(node, "confirmed".into()),
+        Transition::TimedOut { node, limit_ms, gate } => {
+            let gate = gate.as_ref().map(|g| format!(": {}", g.text(topology))).unwrap_or_default();
+            some(node, format!("failed: not confirmed within {}{gate}", duration(*limit_ms)))
+        }
+        Transition::LeftDown { node } => some(node, "skipped: it is down".into()),
+        Transition::Held { node, reason } => {
+            some(node, format!("waits: {}", reason.text(topology)))
+        }
+        Transition::Unconfirmed { node, gate } => {
+            some(node, format!("not confirmed yet: {}", gate.text(topology)))
+        }
+        Transition::Stopping { cause } => {
+            Some((None, format!("no further node is started: {cause}")))
+        }
+    }
+}
+
+/// What runs, what isn't confirmed and what is held now: said once a minute where nothing is drawn.
+pub fn waiting_lines(view: &JobView, now: u64) -> Vec<String> {
+    let topology = view.job.topology();
+    let mut lines = Vec::new();
+    for (node, run) in view.job.nodes() {
+        let since = |at: Option<u64>| duration(now.saturating_sub(at.unwrap_or(now)));
+        let text = match run.phase {
+            Phase::Running => {
+                let doing = view.progress.get(node).map(|p| format!(": {p}")).unwrap_or_default();
+                format!("running for {}{doing}", since(run.started_at))
+            }
+            Phase::Confirming => {
+                let gate = run.gate.as_ref().map(|g| format!(": {}", g.text(topology)));
+                format!("unconfirmed for {}{}", since(run.ended_at), gate.unwrap_or_default())
+            }
+            Phase::Waiting => match &run.held {
+                Some(reason) => format!("waits: {}", reason.text(topology)),
+                None => continue,
+            },
+            _ => continue,
+        };
+        lines.push(format!("{} {} {text}", clock_time(now), view.key(*node)));
+        if lines.len() == 20 {
+            lines.push(format!("{} … and others", clock_time(now)));
+            break;
+        }
+    }
+    lines
+}

@@ -1,0 +1,182 @@
+//! `jobs`, `show` and the last line of a run.
+use crate::time::{date_time, duration};
+use quorate_journal::JobView;
+use quorate_schedule::{End, Outcome, Phase};
+use std::fmt::Write;
+
+/// Targets by where they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// All targets.
+    pub targets: usize,
+    /// Done and confirmed.
+    pub done: usize,
+    /// Nothing to do, or left down.
+    pub skipped: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Command running.
+    pub running: usize,
+    /// Command ended, gates not yet.
+    pub confirming: usize,
+    /// Not started.
+    pub waiting: usize,
+}
+
+/// Counts a job's targets.
+pub fn progress(view: &JobView) -> Progress {
+    let mut sum = Progress { targets: view.job.nodes().len(), ..Progress::default() };
+    for run in view.job.nodes().values() {
+        *match run.phase {
+            Phase::Waiting => &mut sum.waiting,
+            Phase::Running => &mut sum.running,
+            Phase::Confirming => &mut sum.confirming,
+            Phase::Done => &mut sum.done,
+            Phase::Skipped => &mut sum.skipped,
+            Phase::Failed => &mut sum.failed,
+        } += 1;
+    }
+    sum
+}
+
+/// A job in the list of jobs.
+#[derive(Clone, Debug)]
+pub struct JobRow<'a> {
+    /// The job.
+    pub view: &'a JobView,
+    /// A process runs it now.
+    pub running: bool,
+}
+
+/// One line per job, newest last.
+pub fn jobs_table(rows: &[JobRow<'_>]) -> String {
+    let mut table =
+        String::from("JOB       CREATED (UTC)     STATE      DONE FAILED LEFT  CLUSTER: COMMAND\n");
+    for row in rows {
+        let view = row.view;
+        let sum = progress(view);
+        let left = sum.targets - sum.done - sum.skipped - sum.failed;
+        let _ = writeln!(
+            table,
+            "{:<9} {}  {:<10} {:>4} {:>6} {:>4}  {}: {}",
+            view.created.job,
+            date_time(view.created_at),
+            state(view, row.running),
+            sum.done + sum.skipped,
+            sum.failed,
+            left,
+            view.created.topology.cluster,
+            view.created.command.summary,
+        );
+    }
+    table
+}
+
+fn state(view: &JobView, running: bool) -> &'static str {
+    match view.job.end() {
+        _ if running => "running",
+        Some(End::Completed) => "done",
+        Some(End::Failed { .. }) => "failed",
+        Some(End::Stopped { .. }) => "stopped",
+        None => "left",
+    }
+}
+
+/// Everything about one job: its head, then one line per target.
+pub fn job_report(view: &JobView, running: bool) -> String {
+    let mut text = String::new();
+    let sum = progress(view);
+    let elapsed = duration(view.newest_at - view.created_at);
+    let _ = writeln!(text, "job      {}", view.created.job);
+    let _ = writeln!(text, "command  {}", view.created.command.summary);
+    let _ = writeln!(text, "cluster  {}", view.created.topology.cluster);
+    let _ = writeln!(
+        text,
+        "state    {}, {} of {} done, {} failed, {} skipped, {elapsed}",
+        state(view, running),
+        sum.done,
+        sum.targets,
+        sum.failed,
+        sum.skipped
+    );
+    let _ = writeln!(text);
+    let width = view.created.hosts.iter().map(|h| h.key.0.len()).max().unwrap_or(0);
+    for (node, run) in view.job.nodes() {
+        let place = view.job.topology().node(*node);
+        let spent = match (run.started_at, run.confirmed_at.or(run.ended_at)) {
+            (Some(start), Some(end)) => duration(end.saturating_sub(start)),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "{:<width$}  {:<6} {:<6} {:<10} {:>7}  {}",
+            view.key(*node),
+            place.data_center,
+            place.rack,
+            phase_word(run.phase),
+            spent,
+            what(view, run),
+        );
+    }
+    text
+}
+
+pub(crate) fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "waiting",
+        Phase::Running => "running",
+        Phase::Confirming => "confirming",
+        Phase::Done => "done",
+        Phase::Skipped => "skipped",
+        Phase::Failed => "failed",
+    }
+}
+
+fn what(view: &JobView, run: &quorate_schedule::NodeRun) -> String {
+    let topology = view.job.topology();
+    let gate = || run.gate.as_ref().map(|gate| gate.text(topology)).unwrap_or_default();
+    match (&run.outcome, run.phase) {
+        (Some(Outcome::Failed { code, message }), _) => {
+            let out = if run.out { ", still out" } else { "" };
+            format!("{code}: {message}{out}")
+        }
+        (None, Phase::Failed) => format!("its time was over; {}", gate()),
+        (_, Phase::Confirming) => gate(),
+        (Some(Outcome::Done(text) | Outcome::Skipped(text)), _) => text.clone(),
+        (None, Phase::Waiting) => {
+            run.held.as_ref().map(|reason| reason.text(topology)).unwrap_or_default()
+        }
+        (None, _) => String::new(),
+    }
+}
+
+/// How a run of a job ended, with what to type next.
+pub fn end_line(view: &JobView, end: Option<&End>) -> String {
+    let job = &view.created.job;
+    let sum = progress(view);
+    let time = duration(view.newest_at.saturating_sub(view.created_at));
+    match end {
+        Some(End::Completed) if sum.skipped == 0 => {
+            format!("all {} nodes done in {time}", sum.done)
+        }
+        Some(End::Completed) => {
+            format!("{} nodes done, {} skipped in {time}", sum.done, sum.skipped)
+        }
+        Some(End::Failed { failed, left }) => format!(
+            "{failed} failed, {} done, {left} not started; see `quorate show {job}`{}",
+            sum.done,
+            if *left > 0 {
+                format!(", go on with `quorate continue {job}`")
+            } else {
+                String::new()
+            }
+        ),
+        Some(End::Stopped { left }) => {
+            format!("{} done, {left} left; go on with `quorate continue {job}`", sum.done)
+        }
+        None => format!(
+            "left with {} running and {} unconfirmed; see `quorate show {job}`",
+            sum.running, sum.confirming
+        ),
+    }
+}
