@@ -1,0 +1,233 @@
+//! Which nodes run together, and in which order.
+#![allow(clippy::unwrap_used)]
+mod world;
+
+use quorate_ring::NodeId;
+use quorate_schedule::{
+    End, FailureBudget, Impact, Outcome, Phase, Policy, Reason, StopCause, Strategy,
+};
+use world::{Manner, World, meshed, racked, with_sets};
+
+fn policy() -> Policy {
+    Policy::default()
+}
+
+const HOUR: u64 = 3_600_000;
+
+#[test]
+fn three_racks_of_four_run_four_at_a_time() {
+    let mut world = World::new(racked("dc1 r1 4, dc1 r2 4, dc1 r3 4"), policy());
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!(world.most, 4);
+    assert_eq!(world.order(), (0..12).collect::<Vec<_>>());
+    let waves: std::collections::BTreeSet<_> = world.starts.iter().map(|(at, _)| at).collect();
+    assert_eq!(waves.len(), 3, "a rack starts at one moment");
+}
+
+#[test]
+fn one_rack_where_every_pair_shares_a_range_runs_one_at_a_time() {
+    let mut world = World::new(meshed("dc1 r1 5"), policy());
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!(world.most, 1);
+    assert_eq!(world.starts.len(), 5);
+}
+
+#[test]
+fn data_centers_run_in_turn_or_in_parallel() {
+    let cluster = "dc1 r1 2, dc1 r2 2, dc1 r3 2, dc2 r1 2, dc2 r2 2, dc2 r3 2";
+    let mut serial = World::new(racked(cluster), policy());
+    assert_eq!(serial.run(HOUR), Some(End::Completed));
+    assert_eq!(serial.most, 2);
+    assert_eq!(serial.order(), (0..12).collect::<Vec<_>>());
+    let mut parallel = World::new(racked(cluster), Policy { dc_parallel: true, ..policy() });
+    assert_eq!(parallel.run(HOUR), Some(End::Completed));
+    assert_eq!(parallel.most, 4);
+    assert!(parallel.now - 1_000_000 < (serial.now - 1_000_000) * 2 / 3);
+}
+
+#[test]
+fn strategy_one_runs_one_of_each_data_center() {
+    let cluster = "dc1 r1 3, dc2 r1 3";
+    let none = |text| with_sets(world::nodes(text), &[vec![0]]);
+    let one = Policy { strategy: Strategy::One, dc_parallel: true, ..policy() };
+    let mut parallel = World::new(none(cluster), one.clone());
+    assert_eq!(parallel.run(HOUR), Some(End::Completed));
+    assert_eq!(parallel.most, 2);
+    let mut serial = World::new(none(cluster), Policy { dc_parallel: false, ..one });
+    assert_eq!(serial.run(HOUR), Some(End::Completed));
+    assert_eq!(serial.most, 1);
+}
+
+#[test]
+fn strategy_all_by_hand_runs_everything_and_otherwise_is_guarded() {
+    let all = Policy { strategy: Strategy::All, ..policy() };
+    let mut guarded = World::new(meshed("dc1 r1 4"), all.clone());
+    assert_eq!(guarded.run(HOUR), Some(End::Completed));
+    assert_eq!(guarded.most, 1, "the guard is behind every strategy");
+    let mut taken = World::new(meshed("dc1 r1 4"), Policy { unguarded: true, ..all });
+    assert_eq!(taken.run(HOUR), Some(End::Completed));
+    assert_eq!(taken.most, 4);
+}
+
+#[test]
+fn impact_none_observes_nothing_and_the_strategy_alone_decides() {
+    let none = Policy { impact: Impact::None, ..policy() };
+    let mut world = World::new(racked("dc1 r1 2, dc1 r2 2"), none.clone());
+    world.down.insert(NodeId(3));
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!((world.rounds, world.most), (0, 2));
+    let mut all =
+        World::new(racked("dc1 r1 2, dc1 r2 2"), Policy { strategy: Strategy::All, ..none });
+    assert_eq!(all.run(HOUR), Some(End::Completed));
+    assert_eq!(all.most, 4);
+}
+
+#[test]
+fn max_concurrency_is_kept_and_shared_between_data_centers() {
+    let cluster = racked("dc1 r1 4, dc1 r2 4, dc2 r1 4, dc2 r2 4");
+    let policy = Policy { max_concurrency: Some(3), dc_parallel: true, ..policy() };
+    let mut world = World::new(cluster, policy);
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!(world.most, 3);
+    assert_eq!(world.order()[..3], [0, 8, 1]);
+}
+
+#[test]
+fn stop_after_leaves_the_rest_for_the_next_run() {
+    let mut world = World::new(racked("dc1 r1 2, dc1 r2 2"), policy());
+    world.begin(Some(3));
+    assert_eq!(world.go_on(HOUR), Some(End::Stopped { left: 1 }));
+    assert_eq!(world.starts.len(), 3);
+    assert_eq!(world.job.stopping(), Some(&StopCause::StopAfter(3)));
+    world.begin(None);
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+    assert_eq!(world.order(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn the_first_failure_ends_new_starts() {
+    let mut world = World::new(meshed("dc1 r1 4"), policy());
+    let failed = Outcome::Failed { code: "exit".into(), message: "exit status 1".into() };
+    world.manner(1, Manner { outcome: failed, ..Manner::default() });
+    assert_eq!(world.run(HOUR), Some(End::Failed { failed: 1, left: 2 }));
+    assert_eq!(world.order(), [0, 1]);
+    assert_eq!(world.job.stopping(), Some(&StopCause::Failures { failed: 1, allowed: 0 }));
+    // What wasn't started can go on; the old failure doesn't count against it.
+    world.begin(None);
+    assert_eq!(world.go_on(HOUR), Some(End::Failed { failed: 1, left: 0 }));
+    assert_eq!(world.order(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn failures_within_the_budget_let_the_rest_run() {
+    let mut world = World::new(
+        meshed("dc1 r1 4"),
+        Policy { max_failures: FailureBudget::Percent(100), ..policy() },
+    );
+    let failed = Outcome::Failed { code: "exit".into(), message: "exit status 1".into() };
+    for node in [0, 2] {
+        world.manner(node, Manner { outcome: failed.clone(), ..Manner::default() });
+    }
+    assert_eq!(world.run(HOUR), Some(End::Failed { failed: 2, left: 0 }));
+    assert_eq!(world.most, 1, "a failed node is out until its gates hold");
+    let run = &world.job.nodes()[&NodeId(0)];
+    assert_eq!((run.phase, run.out), (Phase::Failed, false));
+}
+
+#[test]
+fn a_failed_node_that_does_not_come_back_holds_its_neighbours() {
+    let budget = FailureBudget::Nodes(9);
+    let mut world = World::new(
+        racked("dc1 r1 2, dc1 r2 1, dc1 r3 1"),
+        Policy { max_failures: budget, ..policy() },
+    );
+    let failed = Outcome::Failed { code: "exit".into(), message: "exit status 1".into() };
+    world.manner(0, Manner { outcome: failed, up_after: u64::MAX, ..Manner::default() });
+    assert_eq!(world.run(HOUR), None);
+    assert_eq!(world.order(), [0, 1], "its rack neighbour shares nothing with it");
+    let reason = &world.job.holds()[&NodeId(2)];
+    assert!(matches!(reason, Reason::NeighbourOut { out: NodeId(0), .. }), "{reason:?}");
+}
+
+#[test]
+fn the_pause_holds_the_successor_and_not_the_whole_job() {
+    // Two pairs that share nothing with each other.
+    let pairs = || with_sets(world::nodes("dc1 r1 4"), &[vec![0, 1], vec![2, 3]]);
+    let mut world = World::new(pairs(), Policy { node_done_pause_ms: 60_000, ..policy() });
+    world.manner(2, Manner { takes: 30_000, ..Manner::default() });
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    let gap =
+        |before, after| world.started_at(after).unwrap() - world.confirmed_at(before).unwrap();
+    assert!((60_000..62_000).contains(&gap(0, 1)), "{}", gap(0, 1));
+    assert!((60_000..62_000).contains(&gap(2, 3)), "{}", gap(2, 3));
+    assert_eq!(world.started_at(0), world.started_at(2));
+}
+
+#[test]
+fn a_down_node_holds_its_data_center_and_no_other() {
+    let cluster = racked("dc1 r1 1, dc1 r2 1, dc2 r1 1, dc2 r2 1");
+    let targets = [0, 2, 3].map(NodeId).into_iter().collect();
+    let mut world = World::with_targets(cluster, targets, Policy { dc_parallel: true, ..policy() });
+    world.down.insert(NodeId(1));
+    assert_eq!(world.run(HOUR), None);
+    assert_eq!(world.order(), [2, 3]);
+    let reason = world.job.holds()[&NodeId(0)].clone();
+    assert!(matches!(reason, Reason::NodeDown { down: NodeId(1), .. }), "{reason:?}");
+    assert_eq!(reason.text(world.job.topology()), "10.0.0.1 of dc1 is DN");
+    // It comes back by itself: the job goes on.
+    world.down.clear();
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}
+
+#[test]
+fn ignore_down_nodes_skips_down_targets_and_holds_only_their_neighbours() {
+    let cluster = with_sets(world::nodes("dc1 r1 4"), &[vec![0, 1], vec![2, 3]]);
+    let mut world = World::new(cluster, Policy { ignore_down_nodes: true, ..policy() });
+    world.down.insert(NodeId(1));
+    assert_eq!(world.run(HOUR), None);
+    assert_eq!(world.order(), [2, 3]);
+    assert_eq!(world.job.nodes()[&NodeId(1)].phase, Phase::Skipped);
+    let reason = &world.job.holds()[&NodeId(0)];
+    assert!(matches!(reason, Reason::NodeDown { down: NodeId(1), .. }), "{reason:?}");
+}
+
+#[test]
+fn a_down_target_runs_first_and_alone() {
+    let mut world = World::new(racked("dc1 r1 3, dc1 r2 3, dc1 r3 3"), policy());
+    world.down.insert(NodeId(7));
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!(world.order()[0], 7);
+    assert!(world.starts[1].0 >= world.confirmed_at(7).unwrap());
+    assert_eq!(world.most, 3);
+}
+
+#[test]
+fn two_down_targets_run_one_after_the_other() {
+    let mut world = World::new(meshed("dc1 r1 4"), policy());
+    world.down.extend([NodeId(1), NodeId(3)]);
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!(world.order()[..2], [1, 3]);
+    assert_eq!(world.most, 1);
+}
+
+#[test]
+fn nothing_starts_on_an_unobserved_cluster() {
+    let mut world = World::new(meshed("dc1 r1 3"), policy());
+    world.rounds_fail = true;
+    assert_eq!(world.run(HOUR), None);
+    assert!(world.starts.is_empty());
+    assert!(world.rounds > 100, "it keeps looking");
+    let reason = world.job.holds()[&NodeId(0)].text(world.job.topology());
+    assert_eq!(reason, "the cluster can't be observed: nobody answers");
+    world.rounds_fail = false;
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}
+
+#[test]
+fn a_start_needs_a_round_from_after_the_last_confirmation() {
+    let mut world = World::new(meshed("dc1 r1 2"), policy());
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    let (released, next) = (world.confirmed_at(0).unwrap(), world.started_at(1).unwrap());
+    assert!(next >= released + world.round_takes, "{next} {released}");
+    assert!(next < released + 2 * world.round_takes, "it looks at once, not after a pause");
+}
