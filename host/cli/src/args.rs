@@ -129,6 +129,9 @@ pub(crate) struct OrderArgs {
     /// How long a node must be healthy before it counts as back
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub(crate) stable: u64,
+    /// Pause between two looks at the cluster while a node is waited for
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub(crate) round_pause: u64,
     /// Allow what would otherwise be refused: strategy `all` for a command that takes nodes down
     #[arg(long)]
     pub(crate) force: bool,

@@ -5,22 +5,23 @@ use quorate_ports::CommandHost;
 use std::sync::Arc;
 
 /// Loads a command.
-pub(crate) fn load(name: &str) -> Result<Arc<dyn CommandHost>, CliError> {
+pub(crate) async fn load(name: &str) -> Result<Arc<dyn CommandHost>, CliError> {
     let bundled = commands().iter().find(|command| command.name == name);
     let bundled = bundled.ok_or_else(|| {
         CliError::not_started(format!("there is no command {name}"))
             .hint("`quorate --help` lists the commands")
     })?;
-    let command = Session::engine()?.load(bundled.name, bundled.bytes);
-    Ok(Arc::new(command.map_err(CliError::not_started)?))
+    let command = Session::engine()?.load(bundled.name, bundled.bytes).await;
+    Ok(command.map_err(CliError::not_started)?)
 }
 
 /// Loads every command.
-pub(crate) fn load_all() -> Result<Vec<Arc<dyn CommandHost>>, CliError> {
+pub(crate) async fn load_all() -> Result<Vec<Arc<dyn CommandHost>>, CliError> {
     let engine = Session::engine()?;
-    let load = |bundled: &quorate_bundled::Bundled| -> Result<Arc<dyn CommandHost>, CliError> {
-        let command = engine.load(bundled.name, bundled.bytes);
-        Ok(Arc::new(command.map_err(CliError::not_started)?))
-    };
-    commands().iter().map(load).collect()
+    let mut loaded: Vec<Arc<dyn CommandHost>> = Vec::new();
+    for bundled in commands() {
+        let command = engine.load(bundled.name, bundled.bytes).await;
+        loaded.push(command.map_err(CliError::not_started)?);
+    }
+    Ok(loaded)
 }

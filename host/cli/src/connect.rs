@@ -1,13 +1,12 @@
 //! From flags to a transport, and back from a journal.
 use crate::{args::SshArgs, error::CliError};
-use quorate_transport::{SshOptions, SshTransport};
+use quorate_ports::TransportError;
+use quorate_transport::{Ssh, SshOptions};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-/// Opens the transport. `notice` takes its lines for people.
-pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<SshTransport>, CliError> {
-    let wrong = |error: quorate_ports::TransportError| {
-        CliError::not_started(&error.message).at(&error.host).hint(&error.hint)
-    };
+/// Opens the transport.
+pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<Ssh>, CliError> {
+    let wrong = |error| transport_error(&error);
     let mut options = SshOptions::from_env().map_err(wrong)?;
     options.config_file.clone_from(&ssh.ssh_config);
     options.user.clone_from(&ssh.ssh_username);
@@ -15,7 +14,12 @@ pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<SshTransport>, CliError> {
     options.handshakes = ssh.ssh_handshakes.max(1);
     options.remote_dir.clone_from(&ssh.remote_dir);
     options.notice = Arc::new(|line| eprintln!("quorate: {line}"));
-    SshTransport::new(options).map(Arc::new).map_err(wrong)
+    Ssh::new(options).map(Arc::new).map_err(wrong)
+}
+
+/// A fault on the way to a node, before anything was done.
+pub(crate) fn transport_error(error: &TransportError) -> CliError {
+    CliError::not_started(&error.message).at(&error.host).hint(&error.hint)
 }
 
 /// The flags as a job keeps them: nothing secret, paths absolute.

@@ -11,7 +11,7 @@ use quorate_store::{JobLock, output_path};
 use quorate_views::{JobRow, job_report, jobs_table};
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::Path,
     time::Duration,
 };
@@ -104,7 +104,7 @@ fn copy(path: &Path, from: u64, to: &mut dyn Write) -> Result<u64, CliError> {
         file => file.map_err(fault)?,
     };
     file.seek(SeekFrom::Start(from)).map_err(fault)?;
-    let copied = io::copy(&mut file.by_ref(), to).map_err(fault)?;
+    let copied = io::copy(&mut file, to).map_err(fault)?;
     to.flush().map_err(fault)?;
     Ok(copied)
 }

@@ -1,7 +1,7 @@
 //! Starting a job: discovery, targets, policy, and then the runner.
 use crate::{
     args::{HostSpec, ImpactName, OrderArgs, ShowArgs, SshArgs, StrategyName},
-    connect::{connect, remembered},
+    connect::{connect, remembered, transport_error},
     error::{CliError, Code},
     session::{Session, SystemClock, stored},
     watch::{Watch, face, say},
@@ -13,7 +13,7 @@ use quorate_ring::{DataCenter, NodeId, Topology};
 use quorate_runner::{Deps, Discovered, Nodetool, Stop, discover, drive};
 use quorate_schedule::{self as schedule, End, GatePolicy, Policy, Strategy};
 use quorate_store::{FileOutputs, JobLock, new_job_id};
-use quorate_transport::SshTransport;
+use quorate_transport::Ssh;
 use quorate_views::{end_line, event_line};
 use serde_json::Value;
 use std::{
@@ -99,10 +99,7 @@ fn by_address(node: &quorate_ring::Node) -> TargetHost {
     TargetHost { key: NodeKey(address.clone()), host: address }
 }
 
-async fn read_ring(
-    transport: &Arc<SshTransport>,
-    seeds: &[String],
-) -> Result<Discovered, CliError> {
+async fn read_ring(transport: &Arc<Ssh>, seeds: &[String]) -> Result<Discovered, CliError> {
     let seeds: Vec<Target> =
         seeds.iter().map(|s| Target { node: NodeKey(s.clone()), host: s.clone() }).collect();
     let names: Vec<_> = seeds.iter().take(3).map(|s| s.host.as_str()).collect();
@@ -135,22 +132,19 @@ fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
 
 /// The nodes that were named, each reached from now on by the name that was given.
 async fn pick(
-    transport: &SshTransport,
+    transport: &Ssh,
     topology: &Topology,
     named: &[String],
     hosts: &mut [TargetHost],
 ) -> Result<BTreeSet<NodeId>, CliError> {
     let mut targets = BTreeSet::new();
     for name in named {
-        let addresses = addresses(transport, name).await;
+        let addresses = addresses(transport, name).await?;
         let found = addresses.iter().find_map(|ip| topology.by_address(quorate_ring::Address(*ip)));
         let Some(node) = found else {
             let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            let what = if shown.is_empty() {
-                format!("{name} has no address")
-            } else {
-                format!("{name} ({}) isn't a node of {}", shown.join(", "), topology.cluster)
-            };
+            let what =
+                format!("{name} ({}) isn't a node of {}", shown.join(", "), topology.cluster);
             return Err(CliError::not_started(what)
                 .hint("name nodes by the addresses that `nodetool status` shows"));
         };
@@ -160,14 +154,16 @@ async fn pick(
     Ok(targets)
 }
 
-async fn addresses(transport: &SshTransport, name: &str) -> Vec<IpAddr> {
-    let host = transport.host_name(name);
+async fn addresses(transport: &Ssh, name: &str) -> Result<Vec<IpAddr>, CliError> {
+    let wrong = |error| transport_error(&error);
+    let host = transport.host_name(name).map_err(wrong)?;
     if let Ok(ip) = host.parse() {
-        return vec![ip];
+        return Ok(vec![ip]);
     }
     match tokio::net::lookup_host((host.as_str(), 0)).await {
-        Ok(found) => found.map(|socket| socket.ip()).collect(),
-        Err(_) => Vec::new(),
+        Ok(found) => Ok(found.map(|socket| socket.ip()).collect()),
+        Err(error) => Err(CliError::not_started(format!("{name} has no address: {error}"))
+            .hint("name nodes by the addresses that `nodetool status` shows")),
     }
 }
 
@@ -257,6 +253,7 @@ fn policy(launch: &Launch, declared: Impact) -> Result<Policy, CliError> {
         ignore_down_nodes: order.ignore_down_nodes,
         timeout_ms: order.timeout,
         stable_ms: order.stable,
+        round_pause_ms: order.round_pause,
         ..Policy::default()
     })
 }
@@ -287,7 +284,7 @@ fn warnings(created: &Created, passed_over: &[String]) -> Vec<Stamped> {
 /// A job that exists and is to be run on.
 pub(crate) struct Run<'a> {
     pub(crate) session: &'a Session,
-    pub(crate) transport: Arc<SshTransport>,
+    pub(crate) transport: Arc<Ssh>,
     pub(crate) command: Arc<dyn CommandHost>,
     pub(crate) stop_after: Option<u32>,
     pub(crate) show: ShowArgs,

@@ -44,7 +44,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
     let asked = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
     let plugins = match own.iter().any(|verb| verb == asked) {
         true => Vec::new(),
-        false => commands::load_all()?,
+        false => commands::load_all().await?,
     };
     for plugin in &plugins {
         cli = cli.subcommand(plugin_args::subcommand(plugin.manifest()));

@@ -38,7 +38,8 @@ impl Session {
 
     /// The engine of components, with its cache below the home directory.
     pub(crate) fn engine() -> Result<Engine, CliError> {
-        let options = EngineOptions { cache_dir: Self::home()?.cache(), limits: Limits::default() };
+        let options =
+            EngineOptions { cache_dir: Some(Self::home()?.cache()), limits: Limits::default() };
         Engine::new(options).map_err(CliError::not_started)
     }
 }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -61,7 +61,7 @@ impl<C: Clock> Watch<C> {
         Self { view, home, show, stop, clock, glance, partial }
     }
 
-    pub(crate) async fn run(mut self, live: mpsc::UnboundedReceiver<Live>) -> JobView {
+    pub(crate) async fn run(self, live: mpsc::UnboundedReceiver<Live>) -> JobView {
         let (board, paint) = face(&self.show);
         if board {
             match Screen::open() {
@@ -104,8 +104,10 @@ impl<C: Clock> Watch<C> {
                     }
                     spoken = Instant::now();
                 },
-                () = signals.interrupted() => say(&self.asked_to_stop()),
-                () = signals.terminated() => self.leave(),
+                asked = signals.next() => match asked {
+                    Asked::Interrupt => say(&self.asked_to_stop()),
+                    Asked::Terminate => self.leave(),
+                },
             }
         }
     }
@@ -153,10 +155,10 @@ impl<C: Clock> Watch<C> {
                     }
                     _ => {}
                 },
-                () = signals.interrupted() => {
-                    self.asked_to_stop();
-                }
-                () = signals.terminated() => self.leave(),
+                asked = signals.next() => match asked {
+                    Asked::Interrupt => drop(self.asked_to_stop()),
+                    Asked::Terminate => self.leave(),
+                },
             }
         }
         let last = self.page(&screen, paint, None);
@@ -252,8 +254,16 @@ impl<C: Clock> Watch<C> {
 
 /// Signals that ask for the end.
 struct Signals {
-    interrupt: Option<tokio::signal::unix::Signal>,
-    terminate: Option<tokio::signal::unix::Signal>,
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+}
+
+/// Which signal came.
+enum Asked {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
 }
 
 impl Signals {
@@ -266,20 +276,21 @@ impl Signals {
         }
     }
 
-    async fn interrupted(&mut self) {
-        next(&mut self.interrupt).await;
-    }
-
-    async fn terminated(&mut self) {
-        next(&mut self.terminate).await;
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            () = come(&mut self.interrupt) => Asked::Interrupt,
+            () = come(&mut self.terminate) => Asked::Terminate,
+        }
     }
 }
 
-async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
-    match signal {
-        Some(signal) if signal.recv().await.is_some() => {}
-        _ => std::future::pending().await,
+async fn come(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
     }
+    std::future::pending().await
 }
 
 /// A line on standard output. A reader that has gone away is no reason to stop a job.

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 extern crate alloc;
 
+mod assembly;
 mod names;
 mod node;
 pub mod parse;

@@ -4,7 +4,9 @@ use alloc::{collections::BTreeMap, string::String};
 use serde::{Deserialize, Serialize};
 
 /// A configured replication factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct ReplicationFactor {
     /// Replicas in all, transient ones included.
     pub all: u32,
@@ -49,9 +51,10 @@ impl Keyspace {
                 "system_auth" => factors.values().any(|f| f.all >= 3),
                 _ => true,
             },
-            Replication::Simple(_) => {
-                !matches!(self.name.as_str(), "system_traces" | "system_distributed" | "system_auth")
-            }
+            Replication::Simple(_) => !matches!(
+                self.name.as_str(),
+                "system_traces" | "system_distributed" | "system_auth"
+            ),
         }
     }
 }

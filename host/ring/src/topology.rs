@@ -1,5 +1,8 @@
 //! The cluster as one observer shows it.
-use crate::{Address, ClusterName, DataCenter, HostId, Keyspace, Node, NodeId, ReplicaMap};
+use crate::{
+    Address, ClusterName, DataCenter, HostId, Keyspace, KeyspaceName, Node, NodeId, ReplicaMap,
+    ReplicaMapError,
+};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
@@ -20,25 +23,77 @@ pub struct Topology {
     pub replicas: ReplicaMap,
 }
 
-/// Answers of a cluster that don't fit together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Answers of a cluster that don't fit together. They were read one after the other: where the cluster
+/// changed in between, reading all of them again helps.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopologyError {
     /// Two rows have one address.
+    #[error("nodetool status lists the address {0} twice")]
     DuplicateAddress(Address),
     /// Two rows have one host id.
+    #[error("nodetool status lists the host id {0} twice")]
     DuplicateHostId(HostId),
+    /// `describecluster` names a node that `status` doesn't list.
+    #[error(
+        "describecluster names {address} among its {section}, but nodetool status doesn't list it: \
+         a node that is about to join, or one that left and lingers in gossip"
+    )]
+    UnknownAddress {
+        /// `schema versions`, `unreachable nodes` or `database versions`.
+        section: &'static str,
+        /// The address that no row of `status` has.
+        address: Address,
+    },
+    /// `describecluster` names a node twice in one section.
+    #[error("describecluster names {address} twice among its {section}")]
+    ListedTwice {
+        /// As in [`TopologyError::UnknownAddress`].
+        section: &'static str,
+        /// The address.
+        address: Address,
+    },
+    /// `status` and `describecluster` count different numbers of nodes.
+    #[error(
+        "nodetool status lists {rows} nodes in data center {data_center}, describecluster counts \
+         {counted}: nodes come or go, or an output was cut"
+    )]
+    NodeCount {
+        /// The data center.
+        data_center: DataCenter,
+        /// Rows of `status`.
+        rows: u32,
+        /// What `describecluster` counts.
+        counted: u32,
+    },
+    /// Ranges were given for a keyspace that `describecluster` shows otherwise, or not at all.
+    #[error(
+        "the ranges of keyspace {0} were read, but describecluster doesn't show it so: the schema changes"
+    )]
+    OtherKeyspace(KeyspaceName),
+    /// Nobody gave the ranges of a guarded keyspace, nor of another with its replication.
+    #[error("the ranges of keyspace {0} are missing")]
+    MissingRanges(KeyspaceName),
+    /// A range doesn't have as many replicas as the keyspace's replication asks for.
+    #[error(
+        "describering {keyspace} shows {found} replicas in {place} for the range that ends at {end}, \
+         but its replication makes that {expected}: the schema or the ring changes"
+    )]
+    ReplicaCount {
+        /// The keyspace.
+        keyspace: KeyspaceName,
+        /// The range's end token.
+        end: String,
+        /// `data center NAME`, or `the cluster` for `SimpleStrategy`.
+        place: String,
+        /// Replicas that the range has there.
+        found: u32,
+        /// Replicas that it should have there.
+        expected: u32,
+    },
+    /// The ranges don't make a replica map.
+    #[error(transparent)]
+    Replicas(#[from] ReplicaMapError),
 }
-
-impl core::fmt::Display for TopologyError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::DuplicateAddress(a) => write!(f, "nodetool status lists the address {a} twice"),
-            Self::DuplicateHostId(h) => write!(f, "nodetool status lists the host id {h} twice"),
-        }
-    }
-}
-
-impl core::error::Error for TopologyError {}
 
 impl Topology {
     /// Sorts rows into the order of [`Topology::nodes`] and checks that they are distinct.

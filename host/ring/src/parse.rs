@@ -1,0 +1,26 @@
+//! Parsers of what nodetool prints, as Cassandra 4.1 and 5.0 print it.
+//!
+//! Give them the whole standard output, untrimmed: everything that nodetool prints ends with a line
+//! end, so that an answer without one was cut on its way and is refused. A line that isn't understood
+//! is an error that shows it. The parsers take time in proportion to the text, whatever it holds.
+//!
+//! Formats were read in Cassandra's sources (`org.apache.cassandra.tools.nodetool`) and held against
+//! real outputs.
+mod address;
+mod describecluster;
+mod describering;
+mod error;
+mod info;
+mod lines;
+mod netstats;
+mod replication;
+mod short;
+mod status;
+
+pub use describecluster::{ClusterDescription, describecluster};
+pub use describering::describering;
+pub use error::ParseError;
+pub use info::{NodeInfo, info};
+pub use netstats::{NetStats, Stream, StreamOperation, netstats};
+pub use short::{statusbinary, version};
+pub use status::{StatusRow, status};

@@ -1,0 +1,348 @@
+//! The parsers against what real nodes of 4.1.9 and 5.0.4 printed, and against those outputs cut or
+//! with lines missing.
+#![allow(clippy::unwrap_used)]
+use quorate_ring::{
+    Keyspace, KeyspaceName, RangeReplicas, Replication, Topology,
+    parse::{self, ParseError},
+};
+use std::{fs, path::PathBuf};
+
+/// Every folder of samples: a version and a state of its cluster.
+const FOLDERS: [&str; 7] = [
+    "4.1.9/mixed_4.1_5.0",
+    "4.1.9/normal",
+    "5.0.4/2dc",
+    "5.0.4/dn",
+    "5.0.4/joining",
+    "5.0.4/leaving",
+    "5.0.4/normal",
+];
+
+fn samples() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/cassandra/samples")
+}
+
+fn sample(folder: &str, file: &str) -> Option<String> {
+    fs::read_to_string(samples().join(folder).join(file)).ok()
+}
+
+/// The ranges of a keyspace; the state folders without a keyspace's name in the file's hold those of
+/// `app_rf3`.
+fn ranges_text(folder: &str, keyspace: &str) -> String {
+    sample(folder, &format!("describering_{keyspace}.txt"))
+        .or_else(|| sample(folder, "describering.txt"))
+        .unwrap()
+}
+
+fn ranges(keyspace: &str, text: &str) -> Result<Vec<RangeReplicas>, ParseError> {
+    parse::describering(&KeyspaceName::new(keyspace), text)
+}
+
+/// Keeps of the samples' keyspaces only those whose ranges are among the samples.
+fn keep_keyspaces(describecluster: &str, kept: &[&str]) -> String {
+    let is_kept = |line: &&str| match line.split_once(" -> Replication class: ") {
+        Some((name, _)) => {
+            kept.contains(&name.trim()) || ["\tsystem", "\tsystem_schema"].contains(&name)
+        }
+        None => true,
+    };
+    describecluster.split_inclusive('\n').filter(is_kept).collect()
+}
+
+#[test]
+fn every_status_is_read() {
+    for folder in FOLDERS {
+        for file in ["status.txt", "status_ks.txt", "status_ks_rf1.txt", "status_port.txt"] {
+            let Some(text) = sample(folder, file) else { continue };
+            let rows = parse::status(&text).unwrap_or_else(|e| panic!("{folder}/{file}: {e}"));
+            let nodes = match folder {
+                "5.0.4/2dc" => 6,
+                "5.0.4/joining" | "5.0.4/leaving" => 4,
+                _ => 3,
+            };
+            assert_eq!(rows.len(), nodes, "{folder}/{file}");
+            for row in &rows {
+                assert_eq!(row.tokens, Some(if folder == "5.0.4/2dc" { 16 } else { 4 }));
+                assert!(row.host_id.is_some());
+                assert!(row.rack.as_str().starts_with("rack"), "{row:?}");
+                let letters = row.status.to_string();
+                let expected = match (folder, row.address.to_string().as_str()) {
+                    ("5.0.4/dn", "127.0.0.3") => "DN",
+                    ("5.0.4/joining", "127.0.0.4") => "UJ",
+                    ("5.0.4/leaving", "127.0.0.4") => "UL",
+                    _ => "UN",
+                };
+                assert_eq!(letters, expected, "{folder}/{file}");
+            }
+        }
+        if let Some(text) = sample(folder, "status_r.txt") {
+            let error = parse::status(&text).unwrap_err().to_string();
+            assert!(error.contains("leave `-r` out") && error.contains("localhost"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn every_describecluster_is_read() {
+    for folder in FOLDERS {
+        let text = sample(folder, "describecluster.txt").unwrap();
+        let cluster = parse::describecluster(&text).unwrap_or_else(|e| panic!("{folder}: {e}"));
+        assert_eq!(cluster.name.as_str(), "Test Cluster");
+        assert_eq!(cluster.partitioner, "Murmur3Partitioner");
+        assert_eq!(cluster.keyspaces.len(), 11);
+        assert_eq!(cluster.unreachable.len(), usize::from(folder == "5.0.4/dn"));
+        let mixed = folder == "4.1.9/mixed_4.1_5.0";
+        assert_eq!(cluster.schema_versions.len(), if mixed { 2 } else { 1 });
+        assert_eq!(cluster.versions.len(), if mixed { 2 } else { 1 });
+        let local = cluster.keyspaces.iter().filter(|k| k.replication == Replication::Local);
+        assert_eq!(local.count(), 2);
+        let guarded: Vec<_> = cluster
+            .keyspaces
+            .iter()
+            .filter(|k| !k.is_guarded())
+            .map(|k| k.name.as_str())
+            .filter(|name| !["system", "system_schema"].contains(name))
+            .collect();
+        assert_eq!(guarded.len(), 2, "{guarded:?}");
+    }
+}
+
+#[test]
+fn every_describering_is_read() {
+    for folder in FOLDERS {
+        for (keyspace, factor) in
+            [("app_rf1", 1), ("app_rf3", 3), ("system_auth", 3), ("system_traces", 2), ("port", 3)]
+        {
+            let Some(text) = sample(folder, &format!("describering_{keyspace}.txt")) else {
+                continue;
+            };
+            let ranges = ranges(keyspace, &text).unwrap_or_else(|e| panic!("{folder}: {e}"));
+            let two = folder == "5.0.4/2dc";
+            assert_eq!(ranges.len(), if two { 96 } else { 12 });
+            let factor = if two && keyspace != "system_traces" { 2 * factor } else { factor };
+            assert!(ranges.iter().all(|r| r.endpoints.len() == factor), "{folder} {keyspace}");
+        }
+        if let Some(text) = sample(folder, "describering_nosuchks.txt") {
+            let error = ranges("nosuchks", &text).unwrap_err().to_string();
+            assert!(error.contains("does the keyspace exist?"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn every_short_answer_is_read() {
+    for folder in FOLDERS {
+        for file in ["info.txt", "info_T.txt"] {
+            let Some(text) = sample(folder, file) else { continue };
+            let info = parse::info(&text).unwrap_or_else(|e| panic!("{folder}: {e}"));
+            assert!(info.gossip_active && info.native_transport_active);
+            assert!(info.generation > 1_700_000_000 && info.uptime_seconds > 0);
+            assert_eq!((info.data_center.as_str(), info.rack.as_str()), ("dc1", "rack1"));
+        }
+        if let Some(text) = sample(folder, "statusbinary.txt") {
+            assert!(parse::statusbinary(&text).unwrap());
+        }
+        if let Some(text) = sample(folder, "version.txt") {
+            assert_eq!(parse::version(&text).unwrap(), folder.split('/').next().unwrap());
+        }
+        let stats = parse::netstats(&sample(folder, "netstats.txt").unwrap()).unwrap();
+        assert_eq!((stats.mode.as_str(), stats.streams.len()), ("NORMAL", 0));
+    }
+}
+
+/// The keyspaces of the samples that have ranges among them.
+fn asked(folder: &str) -> &'static [&'static str] {
+    match folder {
+        "5.0.4/joining" | "5.0.4/leaving" => &["app_rf3"],
+        _ => &["app_rf3", "app_rf1"],
+    }
+}
+
+fn topology(
+    folder: &str,
+    status: &str,
+    cluster: &str,
+    ring: Option<&str>,
+) -> Result<Topology, String> {
+    let rows = parse::status(status).map_err(|e| e.to_string())?;
+    let cluster = parse::describecluster(cluster).map_err(|e| e.to_string())?;
+    let mut all = Vec::new();
+    for keyspace in Topology::distinct_replications(&cluster, &rows) {
+        let name = keyspace.name.as_str().to_owned();
+        let text = match ring {
+            Some(text) if name == "app_rf3" => text.to_owned(),
+            _ => ranges_text(folder, &name),
+        };
+        all.push((keyspace, ranges(&name, &text).map_err(|e| e.to_string())?));
+    }
+    Topology::from_parts(rows, cluster, all).map_err(|e| e.to_string())
+}
+
+fn parts(folder: &str) -> (String, String, String) {
+    let cluster = sample(folder, "describecluster.txt").unwrap();
+    (
+        sample(folder, "status.txt").unwrap(),
+        keep_keyspaces(&cluster, asked(folder)),
+        ranges_text(folder, "app_rf3"),
+    )
+}
+
+#[test]
+fn every_state_makes_a_topology() {
+    for folder in FOLDERS {
+        let (status, cluster, _) = parts(folder);
+        let topology =
+            topology(folder, &status, &cluster, None).unwrap_or_else(|e| panic!("{folder}: {e}"));
+        let normal: Vec<_> = topology
+            .ids()
+            .filter(|id| topology.node(*id).status.mode != quorate_ring::Mode::Joining)
+            .collect();
+        for &a in &normal {
+            for &b in &normal {
+                let same_dc = topology.node(a).data_center == topology.node(b).data_center;
+                // Three racks: nodes of one rack share no range.
+                let same_rack = topology.node(a).rack == topology.node(b).rack;
+                assert_eq!(
+                    topology.replicas.shared(a, b).is_some(),
+                    same_dc && !same_rack,
+                    "{folder}"
+                );
+            }
+        }
+        for id in topology.ids() {
+            assert!(topology.node(id).version.is_some());
+            assert_eq!(topology.by_address(topology.node(id).address), Some(id));
+        }
+        let dcs = if folder == "5.0.4/2dc" { 2 } else { 1 };
+        assert_eq!(topology.data_centers().len(), dcs);
+    }
+}
+
+#[test]
+fn distinct_replications_of_the_samples_are_few() {
+    let cluster =
+        parse::describecluster(&sample("5.0.4/2dc", "describecluster.txt").unwrap()).unwrap();
+    let rows = parse::status(&sample("5.0.4/2dc", "status.txt").unwrap()).unwrap();
+    let names: Vec<String> = Topology::distinct_replications(&cluster, &rows)
+        .into_iter()
+        .map(|Keyspace { name, .. }| name.to_string())
+        .collect();
+    assert_eq!(names, ["app_dc1only", "app_rf1", "app_rf2", "app_rf3", "simple_rf2", "simple_rf3"]);
+}
+
+/// Places to cut a text at: every one of a short text; of a long one every line's ends and enough others.
+fn cuts(text: &str) -> impl Iterator<Item = usize> {
+    let near_line_end =
+        |at: usize| text.as_bytes()[at.saturating_sub(4)..text.len().min(at + 3)].contains(&b'\n');
+    (0..text.len())
+        .filter(move |at| text.is_char_boundary(*at))
+        .filter(move |at| text.len() < 6_000 || at % 211 == 0 || near_line_end(*at))
+}
+
+fn without_line(text: &str, dropped: usize) -> String {
+    let kept = text.split_inclusive('\n').enumerate().filter(|(i, _)| *i != dropped);
+    kept.map(|(_, line)| line).collect()
+}
+
+#[test]
+fn a_cut_output_never_makes_another_topology() {
+    for folder in FOLDERS {
+        let (status, cluster, ring) = parts(folder);
+        let whole = topology(folder, &status, &cluster, Some(&ring)).unwrap();
+        let check = |what: &str, at: usize, cut: Result<Topology, String>| {
+            if let Ok(cut) = cut {
+                assert_eq!(cut, whole, "{folder}: {what} cut at {at}");
+            }
+        };
+        for at in cuts(&status) {
+            check("status", at, topology(folder, &status[..at], &cluster, Some(&ring)));
+        }
+        for at in cuts(&cluster) {
+            check("describecluster", at, topology(folder, &status, &cluster[..at], Some(&ring)));
+        }
+        for at in cuts(&ring) {
+            let cut = ranges("app_rf3", &ring[..at]);
+            assert!(cut.is_err(), "{folder}: describering cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_lacking_line_of_the_ranges_or_nodes_is_always_noticed() {
+    for folder in FOLDERS {
+        let (status, cluster, ring) = parts(folder);
+        for line in 0..ring.lines().count() {
+            assert!(
+                ranges("app_rf3", &without_line(&ring, line)).is_err(),
+                "{folder}: line {line}"
+            );
+        }
+        for (line, text) in status.lines().enumerate() {
+            let made = topology(folder, &without_line(&status, line), &cluster, Some(&ring));
+            let harmless = text.is_empty() || text.starts_with("Note: ");
+            assert!(harmless || made.is_err(), "{folder}: line {line} {text}");
+        }
+    }
+}
+
+#[test]
+fn no_parser_panics_on_spoilt_text() {
+    fn every_parser(text: &str) {
+        let _ = parse::status(text);
+        let _ = parse::describecluster(text);
+        let _ = parse::describering(&KeyspaceName::new("k"), text);
+        let _ = parse::info(text);
+        let _ = parse::netstats(text);
+        let _ = parse::statusbinary(text);
+        let _ = parse::version(text);
+    }
+    for folder in FOLDERS {
+        for entry in fs::read_dir(samples().join(folder)).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let end = text.floor_char_boundary(8_000);
+            let text = &text[..end];
+            every_parser(text);
+            for line in 0..text.lines().count().min(60) {
+                every_parser(&without_line(text, line));
+            }
+            // Each character in turn replaced by one of another kind, stepping so that all kinds come.
+            for (i, (at, old)) in text.char_indices().enumerate().step_by(23) {
+                let new = ['\n', 'é', '[', '\u{1F4A9}', '%', ' ', '\t', '9', ':', '\0'][i % 10];
+                let mut spoilt = text.to_owned();
+                spoilt.replace_range(at..at + old.len_utf8(), new.encode_utf8(&mut [0; 4]));
+                every_parser(&spoilt);
+            }
+        }
+    }
+}
+
+#[test]
+fn garbage_of_many_megabytes_is_refused_at_once() {
+    let row =
+        "UN  127.0.0.2  283.93 KiB  4       ?     209c9362-ad56-41c1-b68c-314642ba141f  rack2\n";
+    let head = "Datacenter: dc1\n===============\nStatus=Up/Down\n|/ State=Normal/Leaving/Joining/Moving\n--  Address    Load        Tokens  Owns  Host ID                               Rack\n";
+    let started = std::time::Instant::now();
+    for text in [
+        "x".repeat(20_000_000),
+        "\n".repeat(2_000_000),
+        "\t\n".repeat(1_000_000),
+        format!("{head}{}", row.repeat(20_000)),
+        format!("{head}UN  {}\n", "9".repeat(1_000_000)),
+        format!("Schema Version:{}", "(".repeat(20_000_000)),
+        format!(
+            "Schema Version:4631f8b1-ca56-39c7-8dd5-52ba2e8b8a76\nTokenRange: \n\tTokenRange(start_token:1, end_token:1, endpoints:[{}], rpc_endpoints:[], endpoint_details:[{}])\n",
+            "::1, ".repeat(40_000),
+            "EndpointDetails(host:".repeat(20_000),
+        ),
+    ] {
+        assert!(parse::status(&text).is_err());
+        assert!(parse::describecluster(&text).is_err());
+        assert!(ranges("k", &text).is_err());
+        assert!(parse::info(&text).is_err());
+        assert!(parse::netstats(&text).is_err());
+        assert!(parse::statusbinary(&text).is_err());
+        assert!(parse::version(&text).is_err());
+    }
+    // Seconds where time grew with the square of the length; far less than one here.
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}

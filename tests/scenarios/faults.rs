@@ -1,0 +1,125 @@
+//! What goes wrong: every fault names the host and the cure, and nothing hangs.
+use crate::stage::{Stage, end_of};
+use quorate_sim::{NodetoolFault, Sim};
+use std::{fs, time::Duration};
+
+const RUN: [&str; 4] = ["--impact", "none", "--command", "true"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_host_key_is_refused_before_anything_is_sent() {
+    let stage = Stage::new(1, 1, 2).await;
+    stage.sim.change_host_key(0).unwrap();
+    let before = stage.sim.commands_run(0);
+    let said = stage.job("run", &RUN).await.code(3);
+    said.complains(&stage.sim.seed())
+        .complains("host key")
+        .complains("known_hosts")
+        .complains("hint:");
+    assert_eq!(stage.sim.commands_run(0), before);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unreachable_seed_is_named_and_a_second_one_helps() {
+    let stage = Stage::new(1, 1, 2).await;
+    stage.sim.sshd_down(0).await;
+    let said = stage.job("run", &RUN).await.code(3);
+    said.complains(&stage.sim.seed()).complains("refused").complains("nothing was touched");
+    let second = stage.sim.nodes()[1].address.to_string();
+    let both =
+        [&["--seed-host", &second, "--dc-filter", "dc1", "--max-failures", "100%"][..], &RUN]
+            .concat();
+    let said = stage.job("run", &both).await.code(1);
+    said.says("a seed was passed over").says("1 failed, 1 done");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nodetool_that_gives_no_usable_answer_stops_the_job_before_it_begins() {
+    let faults = [
+        (NodetoolFault::Fails { code: 1, stderr: "disk on fire\n".into() }, "disk on fire"),
+        (NodetoolFault::Garbage, "nodetool"),
+        (NodetoolFault::Silent, "nodetool status"),
+        (NodetoolFault::MissingFromPath, "nodetool wasn't found"),
+    ];
+    let stage = Stage::new(1, 1, 2).await;
+    for (fault, text) in faults {
+        stage.sim.break_nodetool(0, Some(fault)).unwrap();
+        let said = stage.job("restart", &[]).await.code(3);
+        said.complains(&stage.sim.seed())
+            .complains(text)
+            .complains("hint:")
+            .complains("nothing was touched");
+    }
+    assert_eq!(stage.sim.max_down("dc1"), 0);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_never_comes_back_fails_by_its_time_and_holds_the_others() {
+    let stage = Stage::new(1, 3, 1).await;
+    stage.sim.never_comes_back(0, true);
+    let said = stage.job("restart", &["--timeout", "6s"]).await.code(1);
+    let first = stage.sim.nodes()[0].address.to_string();
+    said.says(&first).says("not confirmed within").says("2 not started");
+    assert_eq!(stage.sim.max_down("dc1"), 1);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_down_node_holds_the_others_and_is_brought_back_first() {
+    let stage = Stage::new(1, 3, 1).await;
+    stage.sim.kill(2);
+    let seen = |sim: &Sim| sim.shows(0, 2) == Some(false) && sim.shows(1, 2) == Some(false);
+    stage.sim.wait_until(Duration::from_secs(20), seen).await.unwrap();
+    let said = stage.job("restart", &[]).await.code(0);
+    said.says("all 3 nodes done");
+    assert_eq!(stage.sim.max_down("dc1"), 1);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_connection_is_taken_up_again_and_nothing_runs_twice() {
+    let stage = Stage::new(1, 1, 1).await;
+    let count = stage.home.path().join("runs");
+    let text = format!(
+        "echo run >> {}; i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); sleep 0.01; done",
+        count.display()
+    );
+    let child = stage.spawn("run", &["--impact", "none", "--command", &text]);
+    for _ in 0..3 {
+        while !count.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        stage.sim.drop_connections(0);
+    }
+    let said = end_of(child).await.code(0);
+    let job = said.job();
+    assert_eq!(fs::read_to_string(&count).unwrap(), "run\n");
+    let lines: String = (0..300).map(|i| format!("line {i}\n")).collect();
+    assert_eq!(fs::read_to_string(stage.output(&job, 0, "out")).unwrap(), lines);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_megabytes_of_output_need_little_memory() {
+    const BYTES: u64 = 200 << 20;
+    const PEAK_KB: u64 = 160 << 10;
+    let stage = Stage::new(1, 1, 1).await;
+    let text = format!("head -c {BYTES} /dev/zero | tr '\\0' x");
+    let mut child = stage.spawn("run", &["--impact", "none", "--command", &text]);
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kb = high.and_then(|h| h.split_whitespace().next()?.parse().ok());
+        peak = peak.max(kb.unwrap_or(0));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let job = end_of(child).await.code(0).job();
+    assert_eq!(fs::metadata(stage.output(&job, 0, "out")).unwrap().len(), BYTES);
+    assert!(peak > 0 && peak < PEAK_KB, "peak {peak} kB");
+    stage.end().await;
+}

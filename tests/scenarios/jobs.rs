@@ -1,0 +1,113 @@
+//! What runs on the nodes, what is kept of it, and going on with a job.
+use crate::stage::Stage;
+use std::fs;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_runs_through_sh_and_its_outputs_are_kept() {
+    let stage = Stage::new(1, 3, 1).await;
+    let command = "echo one; echo two >&2; echo \"$((2 + 3))\" 'a  b'";
+    let job = stage.job("run", &["--impact", "none", "--command", command]).await.code(0).job();
+    for node in 0..3 {
+        let read = |name| fs::read_to_string(stage.output(&job, node, name)).unwrap();
+        assert_eq!(read("out"), "one\n5 a  b\n");
+        assert_eq!(read("err"), "two\n");
+        assert_eq!(read("status"), "0\n");
+    }
+    let nodes = stage.sim.nodes();
+    let first = nodes[0].address.to_string();
+    let logs = stage.call(&["logs", &job, &first]).await.code(0);
+    assert_eq!((logs.out.as_str(), logs.err.as_str()), ("one\n5 a  b\n", "two\n"));
+    stage.call(&["logs", &job]).await.code(0).says(&format!("==> {first} out <=="));
+    stage.call(&["show", &job[..6]]).await.code(0).says("3 of 3 done");
+    stage.call(&["jobs"]).await.code(0).says(&job);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_after_two_dashes_reach_the_program_as_they_are() {
+    let stage = Stage::new(1, 1, 1).await;
+    let odd =
+        ["--impact", "none", "--", "printf", "%s|", "a b", "", "$HOME", "'", "\\", "*", "ü\n"];
+    let job = stage.job("run", &odd).await.code(0).job();
+    let out = fs::read_to_string(stage.output(&job, 0, "out")).unwrap();
+    assert_eq!(out, "a b||$HOME|'|\\|*|ü\n|");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_script_runs_with_its_arguments() {
+    let stage = Stage::new(1, 1, 2).await;
+    let script = stage.home.path().join("probe.sh");
+    fs::write(&script, "#!/bin/sh\necho \"$1-$2 on $QUORATE_NODE\"\nexit 0\n").unwrap();
+    let script = script.display().to_string();
+    let words = ["--impact", "none", "--script", &script, "--", "x y", "z"];
+    let job = stage.job("run", &words).await.code(0).job();
+    for (node, known) in stage.sim.nodes().iter().enumerate() {
+        let out = fs::read_to_string(stage.output(&job, node, "out")).unwrap();
+        assert_eq!(out, format!("x y-z on {}\n", known.address));
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_failure_stops_and_continue_runs_the_rest() {
+    let stage = Stage::new(1, 3, 1).await;
+    let first = stage.sim.nodes()[0].address.to_string();
+    let command = format!("test $QUORATE_NODE != {first} || {{ echo no such disk >&2; exit 7; }}");
+    let said = stage.job("run", &["--command", &command]).await.code(1);
+    let job = said.job();
+    said.says("exit status 7: no such disk").says("2 not started").says(&format!("continue {job}"));
+    let words = ["continue", &job];
+    stage.call(&words).await.code(1).says("1 failed, 2 done, 0 not started");
+    let status = fs::read_to_string(stage.output(&job, 0, "status")).unwrap();
+    assert_eq!(status, "7\n");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_after_leaves_nodes_that_continue_runs() {
+    let stage = Stage::new(1, 3, 1).await;
+    let said = stage.job("restart", &["--stop-after", "1"]).await.code(4);
+    let job = said.job();
+    said.says("1 done, 2 left");
+    stage.call(&["show", &job]).await.code(0).says("stopped").says("waiting");
+    stage.call(&["continue", &job]).await.code(0).says("all 3 nodes done");
+    assert_eq!(stage.sim.quorum_losses(), Vec::<String>::new());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_stops_starting_and_lets_what_runs_end() {
+    let stage = Stage::new(1, 3, 1).await;
+    let marker = stage.home.path().join("started");
+    let command = format!("touch {}; sleep 1; echo done", marker.display());
+    let child = stage.spawn("run", &["--command", &command]);
+    let pid = child.id().unwrap().to_string();
+    while !marker.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let said = crate::stage::end_of(child).await.code(4);
+    let job = said.job();
+    said.says("starting no further node").says("1 done, 2 left");
+    assert_eq!(fs::read_to_string(stage.output(&job, 0, "out")).unwrap(), "done\n");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_left_in_the_middle_is_refused_and_its_action_is_named() {
+    let stage = Stage::new(1, 3, 1).await;
+    let marker = stage.home.path().join("started");
+    let command = format!("touch {}; sleep 5", marker.display());
+    let mut child = stage.spawn("run", &["--command", &command]);
+    while !marker.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    child.kill().await.unwrap();
+    let jobs = stage.call(&["jobs"]).await.code(0).says("left");
+    let job = jobs.out.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let first = stage.sim.nodes()[0].address.to_string();
+    let said = stage.call(&["continue", &job]).await.code(3);
+    said.complains("has no known end").complains(&format!("{job}/{first}/main/1/1"));
+    stage.end().await;
+}

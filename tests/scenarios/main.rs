@@ -1,0 +1,7 @@
+//! The real binary against simulated clusters: what a person types, and what happens.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod faults;
+mod jobs;
+mod orders;
+mod stage;
