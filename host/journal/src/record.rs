@@ -19,7 +19,7 @@ pub struct Stamped {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Record {
     /// The job was made. Always first, and once.
     Created(Box<Created>),

@@ -53,7 +53,7 @@ impl fmt::Display for StopCause {
 
 /// One change of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Transition {
     /// A runner took the job up: at its creation and at every `continue`.
     TakenUp {

@@ -1,0 +1,155 @@
+//! Records keep what they hold, and add up to the job.
+#![allow(clippy::unwrap_used)]
+
+use quorate_journal::{
+    ActionClose, ActionId, Command, Created, Exit, FORMAT, FoldError, JobView, Level, Record,
+    Stamped, TargetHost, decode, encode,
+};
+use quorate_ring::{
+    Address, ClusterName, DataCenter, HostId, Keyspace, KeyspaceName, Node, NodeId, NodeStatus,
+    Rack, RangeReplicas, ReplicaMap, Replication, ReplicationFactor, Topology,
+};
+use quorate_schedule::{
+    End, GateFailure, JobId, NodeKey, Outcome, Phase, Policy, Reason, StopCause, Transition,
+};
+use std::collections::BTreeMap;
+
+fn created() -> Created {
+    let node = |n: u8| Node {
+        host_id: Some(HostId::new(format!("host-{n}"))),
+        address: Address([10, 0, 0, n].into()),
+        data_center: DataCenter::new("dc1"),
+        rack: Rack::new("r1"),
+        status: NodeStatus::UP_NORMAL,
+        version: Some("5.0.4".into()),
+    };
+    let nodes = vec![node(1), node(2)];
+    let factor = ReplicationFactor { all: 2, transient: 0 };
+    let keyspace = Keyspace {
+        name: KeyspaceName::new("shop"),
+        replication: Replication::NetworkTopology([(DataCenter::new("dc1"), factor)].into()),
+    };
+    let range = RangeReplicas {
+        start: "0".into(),
+        end: "1".into(),
+        endpoints: nodes.iter().map(|n| n.address).collect(),
+    };
+    let replicas = ReplicaMap::new(&nodes, &[(keyspace.clone(), vec![range])]).unwrap();
+    Created {
+        format: FORMAT,
+        job: JobId("k1".into()),
+        command: Command {
+            name: "run".into(),
+            version: "1".into(),
+            digest: "00".into(),
+            stage: "main".into(),
+            arguments: BTreeMap::from([("command".into(), "true".into())]),
+            summary: "run --command true".into(),
+        },
+        topology: Topology {
+            cluster: ClusterName::new("test"),
+            partitioner: "Murmur3Partitioner".into(),
+            nodes,
+            keyspaces: vec![keyspace],
+            schema_versions: BTreeMap::from([("v1".into(), vec![Address([10, 0, 0, 1].into())])]),
+            replicas,
+        },
+        hosts: (1..=2)
+            .map(|n| TargetHost { key: NodeKey(format!("10.0.0.{n}")), host: format!("node{n}") })
+            .collect(),
+        targets: [NodeId(0), NodeId(1)].into(),
+        policy: Policy::default(),
+        ssh: BTreeMap::new(),
+    }
+}
+
+fn story() -> Vec<Stamped> {
+    let (a, b) = (NodeId(0), NodeId(1));
+    let action = ActionId {
+        job: JobId("k1".into()),
+        node: NodeKey("10.0.0.1".into()),
+        stage: "main".into(),
+        attempt: 1,
+        seq: 1,
+    };
+    let intended = |node, digest: &str| Record::Intended {
+        action: action.clone(),
+        node,
+        digest: digest.into(),
+        summary: "true".into(),
+    };
+    let finished = |node, close| Record::Finished { action: action.clone(), node, close };
+    let failed = Outcome::Failed { code: "exit".into(), message: "exit status 1".into() };
+    let down = Some(NodeStatus::DOWN_NORMAL);
+    let steps = [
+        Record::Created(Box::new(created())),
+        Record::Step(Transition::TakenUp { stop_after: Some(2) }),
+        Record::Step(Transition::Started { node: a, attempt: 1 }),
+        Record::Step(Transition::Baseline { node: a, generation: Some(7) }),
+        intended(a, "aa"),
+        Record::Connection { node: a, text: "broke".into() },
+        Record::Progress { node: a, text: "working".into() },
+        Record::Log { node: a, level: Level::Warn, text: "odd".into() },
+        Record::Observed { node: a, request: "wait".into(), answer: "ok".into() },
+        finished(a, ActionClose::Exited(Exit::Signal(9))),
+        Record::Step(Transition::Ended { node: a, outcome: failed }),
+        Record::Step(Transition::Unconfirmed {
+            node: a,
+            gate: GateFailure::NotUp { observer: b, status: down },
+        }),
+        Record::Step(Transition::Held {
+            node: b,
+            reason: Reason::NeighbourOut { out: a, keyspace: KeyspaceName::new("shop") },
+        }),
+        Record::Step(Transition::Stopping { cause: StopCause::Failures { failed: 1, allowed: 0 } }),
+        Record::Step(Transition::Confirmed { node: a }),
+        Record::Warning { text: "careful".into() },
+        Record::Step(Transition::Finished { end: End::Failed { failed: 1, left: 1 } }),
+    ];
+    (1000..).zip(steps).map(|(at, record)| Stamped { at, record }).collect()
+}
+
+#[test]
+fn every_record_comes_back_from_its_line() {
+    for record in story() {
+        let line = encode(&record).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(decode(&line).unwrap(), record, "{line}");
+    }
+    assert!(decode("{\"at\":1,\"record\":{\"unheard-of\":{}}}").is_err());
+}
+
+#[test]
+fn the_fold_tells_where_the_job_is() {
+    let view = JobView::fold(&story()).unwrap();
+    let (a, b) = (&view.job.nodes()[&NodeId(0)], &view.job.nodes()[&NodeId(1)]);
+    assert_eq!((a.phase, a.out, a.generation), (Phase::Failed, false, Some(7)));
+    assert_eq!(b.phase, Phase::Waiting);
+    assert_eq!(view.job.end(), Some(&End::Failed { failed: 1, left: 1 }));
+    assert_eq!(view.last_exit(NodeId(0)), Some(Exit::Signal(9)));
+    assert_eq!(view.unfinished().count(), 0);
+    let texts: Vec<_> = view.messages.iter().map(|m| m.text.as_str()).collect();
+    assert_eq!(texts, ["broke", "odd", "careful"]);
+    assert_eq!(view.by_key("node2"), Some(NodeId(1)));
+}
+
+#[test]
+fn an_action_without_its_end_is_unfinished() {
+    let story = story();
+    let view = JobView::fold(&story[..9]).unwrap();
+    let (node, action) = view.unfinished().next().unwrap();
+    assert_eq!((node, action.id.to_string().as_str()), (NodeId(0), "k1/10.0.0.1/main/1/1"));
+}
+
+#[test]
+fn records_that_make_no_job_are_refused() {
+    let mut story = story();
+    assert_eq!(JobView::fold(&story[1..]).unwrap_err(), FoldError::NotCreated);
+    let again = story[0].clone();
+    story.push(again);
+    assert_eq!(JobView::fold(&story).unwrap_err(), FoldError::CreatedTwice);
+    if let Record::Created(created) = &mut story[0].record {
+        created.format = 99;
+    }
+    assert_eq!(JobView::fold(&story).unwrap_err(), FoldError::Format(99));
+}

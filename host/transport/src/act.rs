@@ -1,0 +1,309 @@
+//! Actions: delivered, followed, and followed again after every break until they end.
+use crate::{
+    channel::{Input, Output, Remote},
+    connect::Backoff,
+    fault::{Fault, one_line},
+    frames::{Ended, Frame, Frames},
+    links::{Links, Purpose},
+    remote::{self, Offsets},
+};
+use bytes::Bytes;
+use quorate_ports::{Action, ActionEnd, ActionId, ActionWatch, Exit, FaultKind, Stream};
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+/// Deliveries that a node ended by itself before the claim, until it counts as unable.
+const DELIVERIES: u32 = 3;
+/// Without anything from the node, not even a beat (every 5 s or so), the attachment is given up and made anew.
+const SILENCE: Duration = Duration::from_secs(90);
+/// Kept of what the scripts print on standard error, for errors.
+const WORDS: usize = 2048;
+
+/// What is known of an action.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Delivered to the watch.
+    delivered: Offsets,
+    /// A bundle was sent, so that it may have started.
+    sent: bool,
+    /// It was claimed: it is there, and no bundle is needed any more.
+    claimed: bool,
+    /// Deliveries that ended before the claim although the connection was fine.
+    failures: u32,
+    /// Since when there has been no attachment, and the last reason that was told.
+    broken: Option<(Instant, String)>,
+}
+
+/// Why an attachment ended before the action did.
+enum Stop {
+    /// Nothing that another attempt would change, or that may be tried again.
+    Final(Fault),
+    /// The connection, or the node for the moment.
+    Again(Fault),
+}
+
+/// Runs an action to its end.
+pub(crate) async fn act(
+    links: &Links,
+    host: &str,
+    action: &Action,
+    watch: &dyn ActionWatch,
+) -> Result<ActionEnd, Fault> {
+    let bundle = remote::bundle(action, links.options().kill_grace)?;
+    let mut progress = Progress::default();
+    let mut backoff = backoff();
+    loop {
+        let before = progress.delivered;
+        let claimed = progress.claimed;
+        match attachment(links, host, action, &bundle, &mut progress, watch).await {
+            Ok(end) => return Ok(end),
+            Err(Stop::Final(fault)) => return Err(fault),
+            Err(Stop::Again(fault)) => {
+                if progress.delivered != before || progress.claimed != claimed {
+                    backoff = self::backoff();
+                }
+                progress.tell(watch, &fault);
+            }
+        }
+        sleep(backoff.next()).await;
+    }
+}
+
+fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(200), Duration::from_secs(20))
+}
+
+impl Progress {
+    /// Tells that there is no attachment; once for each reason.
+    fn tell(&mut self, watch: &dyn ActionWatch, fault: &Fault) {
+        let state = match self.claimed {
+            true => "the action goes on there; attaching again",
+            false => "delivering again, which can't start it twice",
+        };
+        match &mut self.broken {
+            None => {
+                watch.connection(&format!("{}; {state}", fault.message));
+                self.broken = Some((Instant::now(), fault.message.clone()));
+            }
+            Some((_, told)) if *told != fault.message => {
+                watch.connection(&format!("still not attached: {}", fault.message));
+                told.clone_from(&fault.message);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// A fault before anything was sent is the caller's; later ones don't end an action.
+    fn stop(&self, fault: Fault) -> Stop {
+        match self.sent || fault.kind == FaultKind::Disconnected {
+            true => Stop::Again(fault),
+            false => Stop::Final(fault),
+        }
+    }
+}
+
+/// One attachment, from the connection to the action's end or its own.
+async fn attachment(
+    links: &Links,
+    host: &str,
+    action: &Action,
+    bundle: &Bytes,
+    progress: &mut Progress,
+    watch: &dyn ActionWatch,
+) -> Result<ActionEnd, Stop> {
+    let link = match links.link(host).await {
+        Ok(link) => link,
+        // This has been tried several times already.
+        Err(fault) if !progress.sent => return Err(Stop::Final(fault)),
+        Err(fault) => return Err(Stop::Again(fault)),
+    };
+    let mut remote = link.open(Purpose::Attachment).await.map_err(|fault| progress.stop(fault))?;
+    let root = links.options().remote_dir.as_deref();
+    let (script, input) = match progress.claimed {
+        true => (remote::attach(&action.id, root, progress.delivered), Input::Bytes(Bytes::new())),
+        false => (
+            remote::start(&action.id, root, bundle.len(), progress.delivered),
+            Input::Bytes(bundle.clone()),
+        ),
+    };
+    let first = !progress.sent;
+    remote.start(script.map_err(Stop::Final)?, input);
+    progress.sent = true;
+    follow(&mut remote, first, progress, watch).await
+}
+
+/// Reads what an attachment prints.
+async fn follow(
+    remote: &mut Remote,
+    first: bool,
+    progress: &mut Progress,
+    watch: &dyn ActionWatch,
+) -> Result<ActionEnd, Stop> {
+    let mut frames = Frames::default();
+    let mut words = Vec::new();
+    let mut exit = None;
+    loop {
+        let output = match timeout(SILENCE, remote.next()).await {
+            Ok(output) => output.map_err(|fault| refused(fault, first))?,
+            Err(_) => {
+                let message = format!("nothing came from the node for {} s", SILENCE.as_secs());
+                return Err(Stop::Again(Fault::new(FaultKind::Disconnected, message)));
+            }
+        };
+        match output {
+            Output::Stdout(bytes) => frames.push(&bytes),
+            Output::Stderr(bytes) => {
+                words.extend_from_slice(
+                    &bytes[..bytes.len().min(WORDS.saturating_sub(words.len()))],
+                );
+            }
+            Output::Exit(how) => exit = Some(how),
+            Output::Closed => return Err(ended_early(remote, exit, &words, progress)),
+        }
+        while let Some(frame) = frames.next().map_err(Stop::Final)? {
+            if let Some(end) = take(frame, first, progress, watch)? {
+                return Ok(end);
+            }
+        }
+    }
+}
+
+/// A server that refuses to run anything won't run it the next time either.
+fn refused(fault: Fault, first: bool) -> Stop {
+    match fault.kind {
+        FaultKind::Node if first => Stop::Final(fault),
+        _ => Stop::Again(fault),
+    }
+}
+
+/// The attachment's script ended without having told the action's end.
+fn ended_early(remote: &Remote, exit: Option<Exit>, words: &[u8], progress: &mut Progress) -> Stop {
+    let fault = match remote.began() {
+        false => remote.silent(exit),
+        true => {
+            let how = exit.map_or_else(|| "without a status".to_owned(), |exit| exit.to_string());
+            let said = one_line(&String::from_utf8_lossy(words));
+            Fault::new(
+                FaultKind::Node,
+                format!("the attachment ended by itself ({how}) {said}").trim_end(),
+            )
+        }
+    };
+    progress.failures += 1;
+    match !progress.claimed && exit.is_some() && progress.failures >= DELIVERIES {
+        true => Stop::Final(fault),
+        false => Stop::Again(fault),
+    }
+}
+
+/// Acts on a frame; the action's end where it tells one.
+fn take(
+    frame: Frame,
+    first: bool,
+    progress: &mut Progress,
+    watch: &dyn ActionWatch,
+) -> Result<Option<ActionEnd>, Stop> {
+    match frame {
+        Frame::Beat => {}
+        Frame::Claimed => {
+            progress.claimed = true;
+            if let Some((since, _)) = progress.broken.take() {
+                watch.connection(&format!(
+                    "attached again after {:.1} s",
+                    since.elapsed().as_secs_f64()
+                ));
+            }
+        }
+        Frame::Data { stream, offset, bytes } => {
+            let delivered = match stream {
+                Stream::Stdout => &mut progress.delivered.out,
+                Stream::Stderr => &mut progress.delivered.err,
+            };
+            if offset != *delivered {
+                let message =
+                    format!("output from byte {offset} came where byte {delivered} was due");
+                return Err(Stop::Again(Fault::new(FaultKind::Node, message)));
+            }
+            watch
+                .output(stream, &bytes)
+                .map_err(|message| Stop::Final(Fault::new(FaultKind::Local, message)))?;
+            *delivered += bytes.len() as u64;
+        }
+        Frame::Ended(Ended::Exit(exit)) => return Ok(Some(ActionEnd::Exited(exit))),
+        Frame::Ended(Ended::Timeout(limit_ms)) => {
+            return Ok(Some(ActionEnd::TimedOut { limit_ms }));
+        }
+        Frame::Lost(why) => return Ok(Some(ActionEnd::Lost(why))),
+        Frame::Fault(why) => return Err(refused(node_fault(&why), first)),
+        Frame::Short => {
+            let message = "the action did not arrive whole; nothing was started";
+            return Err(Stop::Again(Fault::new(FaultKind::Disconnected, message)));
+        }
+        Frame::Forgotten => {
+            return Err(Stop::Final(Fault::new(
+                FaultKind::Node,
+                "the attachment printed the end of another script",
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn node_fault(why: &str) -> Fault {
+    Fault::new(FaultKind::Node, format!("the node can't take the action: {why}"))
+        .hint("--remote-dir moves the state of actions to another directory there")
+}
+
+/// Removes what an ended action left.
+pub(crate) async fn forget(links: &Links, host: &str, id: &ActionId) -> Result<(), Fault> {
+    let mut tries = DELIVERIES;
+    loop {
+        tries -= 1;
+        match timeout(SILENCE, forget_once(links, host, id)).await {
+            Ok(Err(fault)) if fault.kind == FaultKind::Disconnected && tries > 0 => {}
+            Ok(result) => return result,
+            Err(_) => {
+                return Err(Fault::new(
+                    FaultKind::TimedOut,
+                    format!("the files of {id} were not removed within {} s", SILENCE.as_secs()),
+                ));
+            }
+        }
+    }
+}
+
+async fn forget_once(links: &Links, host: &str, id: &ActionId) -> Result<(), Fault> {
+    let link = links.link(host).await?;
+    let mut remote = link.open(Purpose::Query).await?;
+    remote.start(
+        remote::forget(id, links.options().remote_dir.as_deref())?,
+        Input::Bytes(Bytes::new()),
+    );
+    let mut frames = Frames::default();
+    let mut exit = None;
+    loop {
+        match remote.next().await? {
+            Output::Stdout(bytes) => frames.push(&bytes),
+            Output::Stderr(_) => {}
+            Output::Exit(how) => exit = Some(how),
+            Output::Closed if !remote.began() => return Err(remote.silent(exit)),
+            Output::Closed => return Err(link.broken()),
+        }
+        match frames.next()? {
+            None => {}
+            Some(Frame::Forgotten) => return Ok(()),
+            Some(Frame::Fault(why)) => {
+                return Err(Fault::new(
+                    FaultKind::Node,
+                    format!("the files of {id} can't be removed: {why}"),
+                ));
+            }
+            Some(frame) => {
+                return Err(Fault::new(
+                    FaultKind::Node,
+                    format!("removing the files of {id} printed {frame:?}"),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+# Attaches to an action that is known to have been claimed.
+exec </dev/null
+if [ ! -d "$dir/run" ]; then
+  say "lost $dir was there and is gone"
+  exit 0
+fi
+say claimed

@@ -1,0 +1,188 @@
+//! The bundle: one file that holds an action and its supervisor.
+use super::stripped;
+use crate::{fault::Fault, quote};
+use bytes::Bytes;
+use quorate_ports::{Action, FaultKind, Program};
+use std::{sync::LazyLock, time::Duration};
+
+static SUPERVISE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("supervise.sh")));
+
+/// An action as a shell script, its standard input as raw bytes behind it. `grace` is between SIGTERM and SIGKILL.
+///
+/// # Errors
+/// What no program can be given: NUL bytes, no program at all, a variable whose name no shell takes.
+pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
+    let (program, text) = program(&action.program)?;
+    let mut head = String::from("#!/bin/sh\n");
+    head.push_str(&limits(action.timeout_ms, grace));
+    head.push_str("launch() {\n");
+    let own = [
+        ("QUORATE_NODE", action.id.node.0.clone()),
+        ("QUORATE_JOB", action.id.job.0.clone()),
+        ("QUORATE_ACTION", action.id.to_string()),
+    ];
+    let given = action.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    // Ours last: what a script is told about itself is true.
+    for (name, value) in given.chain(own) {
+        head.push_str(&format!(
+            "export {}={}\n",
+            variable(name)?,
+            quote::word(&format!("the variable {name}"), &value)?
+        ));
+    }
+    head.push_str(&format!("exec {program}\n}}\n"));
+    let mut stage = String::from("stage() {\n");
+    if let Some(text) = text {
+        stage.push_str(&format!(
+            "printf %s {} >\"$dir/script.$$\" || return 1\n",
+            quote::word("the script", text)?
+        ));
+    }
+    let tail = format!("return 0\n}}\n{}", SUPERVISE.as_str());
+    if action.stdin.is_empty() {
+        return Ok(format!("{head}{stage}{tail}").into());
+    }
+    // Where the input begins depends on how many digits that number has.
+    let mut start = 0;
+    loop {
+        let text =
+            format!("{head}{stage}tail -c +{start} \"$0\" >\"$dir/stdin.$$\" || return 1\n{tail}");
+        // `tail` counts from 1.
+        if start == text.len() + 1 {
+            let mut bytes = text.into_bytes();
+            bytes.extend_from_slice(&action.stdin);
+            return Ok(bytes.into());
+        }
+        start = text.len() + 1;
+    }
+}
+
+/// The words that `exec` is given, and the text of a script.
+fn program(program: &Program) -> Result<(String, Option<&str>), Fault> {
+    match program {
+        Program::Argv(argv) => Ok((quote::command(argv)?, None)),
+        Program::Script { text, interpreter, args } => {
+            let mut words = match (interpreter.as_str(), shebang(text)) {
+                ("", Some(words)) => quote::command(&words)?,
+                ("", None) => "sh".to_owned(),
+                (interpreter, _) => quote::command(&[interpreter.to_owned()])?,
+            };
+            words.push_str(" \"$dir/script.$owner\"");
+            for (at, argument) in args.iter().enumerate() {
+                words.push(' ');
+                words.push_str(&quote::word(&format!("argument {}", at + 1), argument)?);
+            }
+            Ok((words, Some(text)))
+        }
+    }
+}
+
+/// What the kernel would make of a script's first line: a program and at most one argument. Read here, because
+/// the file may lie where nothing may be executed.
+fn shebang(text: &str) -> Option<Vec<String>> {
+    let line = text.strip_prefix("#!")?.lines().next()?.trim();
+    let (program, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    if program.is_empty() {
+        return None;
+    }
+    let argument = argument.trim();
+    Some(
+        [program, argument]
+            .iter()
+            .filter(|word| !word.is_empty())
+            .map(|word| (*word).to_owned())
+            .collect(),
+    )
+}
+
+fn variable(name: &str) -> Result<&str, Fault> {
+    let valid = name.bytes().enumerate().all(|(at, byte)| {
+        byte.is_ascii_alphabetic() || byte == b'_' || (at > 0 && byte.is_ascii_digit())
+    });
+    if valid && !name.is_empty() {
+        return Ok(name);
+    }
+    Err(Fault::new(FaultKind::Configuration, format!("{name:?} can't be the name of a variable"))
+        .hint("letters, digits and underscores, not beginning with a digit"))
+}
+
+fn limits(timeout_ms: Option<u64>, grace: Duration) -> String {
+    // The grace is counted in tenths of a second.
+    let grace = grace.as_millis().div_ceil(100).max(1);
+    match timeout_ms {
+        None => format!("limit= grace={grace}\n"),
+        Some(ms) => format!(
+            "limit={}.{:03} limit_whole={} limit_ms={ms} grace={grace}\n",
+            ms / 1000,
+            ms % 1000,
+            ms.div_ceil(1000)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_ports::{ActionId, JobId, NodeKey};
+
+    fn action(program: Program) -> Action {
+        Action {
+            id: ActionId {
+                job: JobId("j".into()),
+                node: NodeKey("n".into()),
+                stage: "s".into(),
+                attempt: 1,
+                seq: 1,
+            },
+            program,
+            stdin: Vec::new(),
+            env: Vec::new(),
+            timeout_ms: None,
+        }
+    }
+
+    #[test]
+    fn a_script_runs_under_its_own_shebang_unless_an_interpreter_is_given() {
+        for (text, words) in [
+            ("#!/bin/bash\nx", Some(&["/bin/bash"][..])),
+            ("#! /usr/bin/env  bash -x \nx", Some(&["/usr/bin/env", "bash -x"])),
+            ("#!\nx", None),
+            ("x\n#!/bin/sh", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                shebang(text).as_deref(),
+                words
+                    .map(|words| words.iter().map(ToString::to_string).collect::<Vec<_>>())
+                    .as_deref(),
+                "{text}"
+            );
+        }
+        let script = |interpreter: &str| Program::Script {
+            text: "#!/bin/bash".into(),
+            interpreter: interpreter.into(),
+            args: vec!["a b".into()],
+        };
+        assert_eq!(program(&script("")).unwrap().0, "'/bin/bash' \"$dir/script.$owner\" 'a b'");
+        assert_eq!(
+            program(&script("python3")).unwrap().0,
+            "'python3' \"$dir/script.$owner\" 'a b'"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_passed_is_refused_without_showing_values() {
+        let mut bad = action(Program::Argv(vec!["true".into()]));
+        for name in ["", "1A", "A-B", "A B", "A=B", "Ä"] {
+            bad.env = vec![(name.into(), "SECRET".into())];
+            let fault = bundle(&bad, Duration::from_secs(1)).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Configuration);
+            assert!(!format!("{fault:?}").contains("SECRET"));
+        }
+        bad.env = vec![("A".into(), "SECRET\0".into())];
+        assert!(
+            !format!("{:?}", bundle(&bad, Duration::from_secs(1)).unwrap_err()).contains("SECRET")
+        );
+        assert!(bundle(&action(Program::Argv(vec![])), Duration::from_secs(1)).is_err());
+    }
+}

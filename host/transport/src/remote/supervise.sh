@@ -1,0 +1,101 @@
+# The end of every bundle. Before it: launch (runs the program), stage (writes its files), and limit,
+# limit_whole, limit_ms, grace. `sh BUNDLE supervise DIR MASK APART` claims the action and sees it through.
+# `sh BUNDLE launch DIR MASK OWNER` is the program's own process until exec.
+dir=$2 mask=$3
+if [ "$1" = launch ]; then
+  owner=$4
+  # The shell has read all that it needs; arguments and variables must not stay on the disk.
+  rm -f "$0" "$dir/stdin.$owner"
+  umask "$mask"
+  launch
+  exit 126
+fi
+apart=$4
+trap '' HUP
+drop() {
+  rm -f "$0" "$dir/status.$$" "$dir/pid.$$" "$dir/stdin.$$" "$dir/script.$$"
+}
+began=-
+if [ -r "/proc/$$/stat" ]; then
+  read -r line <"/proc/$$/stat"
+  line=${line##*) }
+  set -- $line
+  began=${20:--}
+fi
+# Everything is written before the claim, the status at its full width: a disk that fills up later
+# can't keep the outcome from being recorded.
+said=$({
+  : >>"$dir/out" && : >>"$dir/err" &&
+    printf '%-63s\n' running >"$dir/status.$$" &&
+    printf '%s %s\n' "$$" "$began" >"$dir/pid.$$" &&
+    stage
+} 2>&1) || {
+  drop
+  echo "fault $said"
+  exit
+}
+if ! said=$(mkdir "$dir/run" 2>&1); then
+  drop
+  if [ -d "$dir/run" ]; then
+    echo attached
+  else
+    echo "fault $said"
+  fi
+  exit
+fi
+mv "$dir/pid.$$" "$dir/pid"
+echo claimed
+exec >/dev/null 2>&1
+[ -n "$apart" ] || set -m
+input=$dir/stdin.$$
+[ -f "$input" ] || input=/dev/null
+late=
+trap late=1 USR1
+(
+  trap - HUP
+  exec $apart sh "$0" launch "$dir" "$mask" "$$"
+) <"$input" >>"$dir/out" 2>>"$dir/err" &
+program=$!
+hit() {
+  kill "-$1" "-$program" || kill "-$1" "$program"
+}
+guard=
+if [ -n "$limit" ]; then
+  # The guard signals the supervisor, and only if that is still the process it was.
+  $apart sh -c '
+    sleep "$1" || sleep "$2"
+    began=-
+    if [ "$4" != - ]; then
+      read -r line <"/proc/$3/stat"
+      line=${line##*) }
+      set -- "$1" "$2" "$3" "$4" $line
+      began=${24}
+    fi
+    [ "$began" != "$4" ] || kill -USR1 "$3"
+  ' sh "$limit" "$limit_whole" "$$" "$began" &
+  guard=$!
+fi
+wait "$program"
+code=$?
+if [ -n "$late" ]; then
+  hit TERM
+  waited=0
+  # The short sleeps also let the shell reap the program, whose group then ceases to exist.
+  while [ "$waited" -lt "$grace" ] && hit 0; do
+    if sleep 0.1; then
+      waited=$((waited + 1))
+    else
+      sleep 1
+      waited=$((waited + 10))
+    fi
+  done
+  hit KILL
+  result="timeout $limit_ms"
+else
+  [ -z "$guard" ] || kill -KILL "-$guard" || kill -KILL "$guard"
+  result="exit $code"
+fi
+printf '%-63s\n' "$result" 1<>"$dir/status.$$"
+mv "$dir/status.$$" "$dir/status"
+rm -f "$dir/script.$$"
+exit

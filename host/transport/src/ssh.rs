@@ -1,0 +1,83 @@
+//! The transport.
+use crate::{act, fault::Fault, links::Links, options::SshOptions, query};
+use quorate_ports::{
+    Action, ActionEnd, ActionId, ActionWatch, Answer, BoxFuture, Query, Target, Transport,
+    TransportError,
+};
+
+/// Nodes over SSH. Its connections end when it is dropped; actions that run on nodes don't.
+pub struct Ssh {
+    links: Links,
+}
+
+impl Ssh {
+    /// Reads the configuration file. Connections are made when they are needed, on the runtime of whoever needs them.
+    ///
+    /// # Errors
+    /// The configuration file, or one that it includes, can't be read or parsed.
+    pub fn new(options: SshOptions) -> Result<Self, TransportError> {
+        Ok(Self { links: Links::new(options)? })
+    }
+
+    /// Whether the configuration lets a host be reached at all: what can be known without connecting.
+    ///
+    /// # Errors
+    /// A directive that applies to the host and can't be honoured.
+    pub fn check(&self, target: &Target) -> Result<(), TransportError> {
+        self.links.resolve(&target.host).map(drop).map_err(|fault| fault.at(&target.host))
+    }
+}
+
+impl Ssh {
+    /// The name or address that a host is connected to: `HostName`, or what was given.
+    ///
+    /// # Errors
+    /// A directive that applies to the host and can't be honoured.
+    pub fn host_name(&self, host: &str) -> Result<String, TransportError> {
+        let resolved = self.links.resolve(host).map_err(|fault| fault.at(host))?;
+        Ok(resolved.host_name.clone())
+    }
+}
+
+impl std::fmt::Debug for Ssh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ssh").field("options", self.links.options()).finish_non_exhaustive()
+    }
+}
+
+impl Transport for Ssh {
+    fn query<'a>(
+        &'a self,
+        target: &'a Target,
+        query: Query,
+    ) -> BoxFuture<'a, Result<Answer, TransportError>> {
+        Box::pin(async move {
+            query::query(&self.links, &target.host, &query).await.map_err(at(target))
+        })
+    }
+
+    fn act<'a>(
+        &'a self,
+        target: &'a Target,
+        action: &'a Action,
+        watch: &'a dyn ActionWatch,
+    ) -> BoxFuture<'a, Result<ActionEnd, TransportError>> {
+        Box::pin(async move {
+            act::act(&self.links, &target.host, action, watch).await.map_err(at(target))
+        })
+    }
+
+    fn forget<'a>(
+        &'a self,
+        target: &'a Target,
+        id: &'a ActionId,
+    ) -> BoxFuture<'a, Result<(), TransportError>> {
+        Box::pin(
+            async move { act::forget(&self.links, &target.host, id).await.map_err(at(target)) },
+        )
+    }
+}
+
+fn at(target: &Target) -> impl FnOnce(Fault) -> TransportError + '_ {
+    |fault| fault.at(&target.host)
+}

@@ -1,0 +1,169 @@
+"""A real Cassandra cluster on loopback addresses of this machine. Run as a program, it stays up until Ctrl-C."""
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from install import DEFAULT_CACHE, Installation, install
+from jvm import JMX_PORT
+from node import CQL_PORT, STORAGE_PORT, Node, NodeFault, process_has, read_pid
+from sshd import SSH_PORT, Sshd, make_key, write_client_config
+
+PORTS = (STORAGE_PORT, CQL_PORT, JMX_PORT, SSH_PORT)
+
+
+def is_free(address: str) -> bool:
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+    return True
+
+
+def free_addresses(count: int) -> list[str]:
+    """Addresses of a random network in 127.0.0.0/8, so that clusters don't meet."""
+    for _ in range(100):
+        network = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
+        addresses = [f"{network}.{host}" for host in range(1, count + 1)]
+        if all(map(is_free, addresses)):
+            return addresses
+    raise NodeFault(f"no loopback network has the ports {PORTS} free (Linux is needed)")
+
+
+def sweep(runs: Path) -> None:
+    """Takes down clusters whose harness died without doing so."""
+    for owner in runs.glob("*/owner"):
+        pid = read_pid(owner)
+        if pid is None or process_has(pid, str(owner.parent)) or Path(f"/proc/{pid}").exists():
+            continue
+        directory = owner.parent
+        (directory / "closed").touch()
+        for place in directory.glob("node*"):
+            node = Node(place, place.name, "", "")
+            Sshd(node, directory / "login").stop()
+            node.kill()
+        owner.unlink()
+
+
+class Cluster:
+    """Nodes in one data center, each in a rack of its own; `with` takes everything down at its end."""
+
+    def __init__(self, installation: Installation, count: int, extra: dict[str, list[str]] | None = None):
+        runs = installation.cache / "runs"
+        sweep(runs)
+        self.installation = installation
+        self.directory = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self.directory.mkdir(parents=True)
+        (self.directory / "owner").write_text(str(os.getpid()))
+        self.nodes = [
+            Node(self.directory / f"node{n}", address, "dc1", f"rack{n}")
+            for n, address in enumerate(free_addresses(count), start=1)
+        ]
+        login_key = self.directory / "login"
+        make_key(login_key, "quorate test")
+        self.sshds = [Sshd(node, login_key) for node in self.nodes]
+        self.ssh_config = self.directory / "ssh_config"
+        for node in self.nodes:
+            node.write(installation, [self.nodes[0].address], extra or {})
+
+    def __enter__(self) -> Cluster:
+        try:
+            for sshd in self.sshds:
+                sshd.start()
+            write_client_config(self.ssh_config, self.directory / "login", self.sshds)
+            # The others learn the ring from the first.
+            self.nodes[0].service("start")
+            self.wait_serving(self.nodes[:1])
+            for node in self.nodes[1:]:
+                node.service("start")
+            self.wait_up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+
+    def down(self) -> None:
+        """Ends what was started for this cluster; logs stay, data goes."""
+        (self.directory / "closed").touch()
+        for sshd in self.sshds:
+            sshd.stop()
+        for node in self.nodes:
+            node.kill()
+            for name in ("data", "commitlog", "hints", "caches", "cdc", "tmp"):
+                shutil.rmtree(node.directory / name, ignore_errors=True)
+        (self.directory / "owner").unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Deletes the directory of a cluster that is down."""
+        shutil.rmtree(self.directory)
+
+    def wait_serving(self, nodes: list[Node], timeout: float = 300) -> None:
+        """Until these nodes accept CQL clients."""
+        until = time.monotonic() + timeout
+        while waiting := [node for node in nodes if not node.serves()]:
+            for node in waiting:
+                if node.pid() is None:
+                    raise NodeFault(f"{node}: its process ended: {node.directory}/log")
+            if time.monotonic() > until:
+                raise NodeFault(f"{waiting[0]} accepts no CQL clients after {timeout:.0f} s: {waiting[0].directory}/log")
+            time.sleep(0.05)
+
+    def wait_shown(self, wanted: dict[str, str], by: list[Node], timeout: float = 300) -> None:
+        """Until each node of `by` shows exactly these statuses."""
+        until = time.monotonic() + timeout
+        left = list(by)
+        with concurrent.futures.ThreadPoolExecutor(len(by)) as pool:
+            while left:
+                shown = list(pool.map(Node.statuses, left))
+                left = [node for node, statuses in zip(left, shown, strict=True) if statuses != wanted]
+                if left and time.monotonic() > until:
+                    raise NodeFault(f"{left[0]} doesn't show {wanted} after {timeout:.0f} s but {shown}")
+
+    def wait_up(self) -> None:
+        """Until all nodes serve and every node's own view shows all of them up."""
+        self.wait_serving(self.nodes)
+        self.wait_shown({node.address: "UN" for node in self.nodes}, self.nodes)
+
+    def restore(self) -> None:
+        """Brings up whatever is down."""
+        for node in self.nodes:
+            if node.pid() and not node.serves():
+                # It may be drained: such a node serves again only as a new process.
+                node.service("restart")
+            node.service("start")
+        self.wait_up()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where Cassandra is installed")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    cluster = Cluster(install(args.cache), args.nodes)
+    try:
+        with cluster:
+            print(f"up. ssh -F {cluster.ssh_config} {cluster.nodes[0]} nodetool status", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        pass
+    cluster.remove()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""One Cassandra node of a cluster on this machine: its directory, configuration and process."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import jvm
+from install import HERE, Installation
+
+STORAGE_PORT = 7000
+CQL_PORT = 9042
+
+# {file} is filled in; standard error of nodetool stays for what matters.
+SERVER_LOG = """<configuration>
+  <appender name="file" class="ch.qos.logback.core.FileAppender">
+    <file>{file}</file>
+    <encoder><pattern>%-5level %date{{HH:mm:ss.SSS}} [%thread] %logger{{0}} %msg%n</pattern></encoder>
+  </appender>
+  <root level="INFO"><appender-ref ref="file"/></root>
+</configuration>
+"""
+NODETOOL_LOG = """<configuration>
+  <appender name="err" class="ch.qos.logback.core.ConsoleAppender">
+    <target>System.err</target>
+    <encoder><pattern>%-5level %msg%n</pattern></encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="err"/></root>
+</configuration>
+"""
+
+
+class NodeFault(Exception):
+    """A node didn't do what it was told."""
+
+
+def listeners() -> set[tuple[str, int]]:
+    """Addresses and ports of this machine on which something listens (IPv4, /proc/net/tcp)."""
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state = line.split()[:4]
+        if state == "0A":
+            address, port = local.split(":")
+            octets = [str(byte) for byte in reversed(bytes.fromhex(address))]
+            found.add((".".join(octets), int(port, 16)))
+    return found
+
+
+def process_has(pid: int, word: str) -> bool:
+    """Whether a process runs and has this word on its command line; pids are used again."""
+    try:
+        return word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def read_pid(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+class Node:
+    """A node; `directory` is its whole world, `bin` in it stands first on the PATH of its logins."""
+
+    def __init__(self, directory: Path, address: str, data_center: str, rack: str):
+        self.directory = directory
+        self.address = address
+        self.data_center = data_center
+        self.rack = rack
+
+    def __str__(self) -> str:
+        return self.address
+
+    def write(self, installation: Installation, seeds: list[str], extra: dict[str, list[str]]) -> None:
+        """Writes everything that the node needs; `extra` adds JVM flags to `server` or `nodetool`."""
+        for name in ("bin", "conf", "home", "log", "tmp"):
+            (self.directory / name).mkdir(parents=True)
+        for name in ("service", "nodetool"):
+            shutil.copy(HERE / "node" / name, self.directory / "bin" / name)
+        (self.directory / "bin" / "java").symlink_to(installation.java)
+        conf = self.directory / "conf"
+        # JSON is YAML.
+        (conf / "cassandra.yaml").write_text(json.dumps(self.settings(seeds), indent=2))
+        (conf / "rackdc.properties").write_text(f"dc={self.data_center}\nrack={self.rack}\n")
+        (conf / "server-log.xml").write_text(SERVER_LOG.format(file=self.directory / "log" / "system.log"))
+        (conf / "nodetool-log.xml").write_text(NODETOOL_LOG)
+        jvm.write_args(conf / "server.args", jvm.server(self, installation, extra.get("server", [])))
+        jvm.write_args(conf / "nodetool.args", jvm.nodetool(self, installation, extra.get("nodetool", [])))
+
+    def settings(self, seeds: list[str]) -> dict[str, object]:
+        """Cassandra's settings: one address, little memory, no bootstrap into an empty cluster."""
+        provider = {
+            "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
+            "parameters": [{"seeds": ",".join(seeds)}],
+        }
+        return {
+            "cluster_name": "quorate test",
+            "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+            "num_tokens": 4,
+            "auto_bootstrap": False,
+            "endpoint_snitch": "GossipingPropertyFileSnitch",
+            "seed_provider": [provider],
+            "listen_address": self.address,
+            "rpc_address": self.address,
+            "storage_port": STORAGE_PORT,
+            "native_transport_port": CQL_PORT,
+            "data_file_directories": [str(self.directory / "data")],
+            "commitlog_directory": str(self.directory / "commitlog"),
+            "hints_directory": str(self.directory / "hints"),
+            "saved_caches_directory": str(self.directory / "caches"),
+            "cdc_raw_directory": str(self.directory / "cdc"),
+            "commitlog_sync": "periodic",
+            "commitlog_sync_period": "10s",
+            "commitlog_segment_size": "4MiB",
+            "commitlog_total_space": "64MiB",
+            "memtable_allocation_type": "heap_buffers",
+            "memtable_heap_space": "32MiB",
+            "memtable_offheap_space": "32MiB",
+            "memtable_flush_writers": 1,
+            "file_cache_size": "16MiB",
+            "key_cache_size": "4MiB",
+            "concurrent_reads": 4,
+            "concurrent_writes": 4,
+            "concurrent_counter_writes": 2,
+            "concurrent_materialized_view_writes": 2,
+            "concurrent_compactors": 1,
+            "native_transport_max_threads": 8,
+            "disk_access_mode": "standard",
+            "auto_snapshot": False,
+        }
+
+    @property
+    def server_word(self) -> str:
+        """What the command line of this node's server has and no other's."""
+        return f"@{self.directory}/conf/server.args"
+
+    def pid(self) -> int | None:
+        """The server's process, where it runs."""
+        pid = read_pid(self.directory / "pid")
+        return pid if pid and process_has(pid, self.server_word) else None
+
+    def serves(self) -> bool:
+        """Whether CQL clients are accepted."""
+        return (self.address, CQL_PORT) in listeners()
+
+    def service(self, verb: str) -> None:
+        """What `service cassandra VERB` does in a login on this node."""
+        words = [self.directory / "bin" / "service", "cassandra", verb]
+        answer = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=180)
+        if answer.returncode != 0:
+            raise NodeFault(f"{self}: service cassandra {verb}: {answer.returncode}: {answer.stderr.strip()}")
+
+    def nodetool(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        words = [self.directory / "bin" / "nodetool", *args]
+        return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout)
+
+    def kill(self) -> None:
+        """Ends the server as a power cut does; gives back when it is gone."""
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        while self.pid() is not None:
+            if time.monotonic() > until:
+                raise NodeFault(f"{self}: process {pid} outlives SIGKILL")
+            time.sleep(0.02)
+
+    def statuses(self) -> dict[str, str]:
+        """What this node shows of every node, such as `{'127.1.2.3': 'UN'}`; empty where it can't be asked."""
+        answer = self.nodetool("status")
+        rows = [line.split() for line in answer.stdout.splitlines()] if answer.returncode == 0 else []
+        return {row[1]: row[0] for row in rows if len(row) > 2 and len(row[0]) == 2 and row[0][0] in "UD?"}

@@ -1,0 +1,25 @@
+//! Never ends describing itself.
+#![cfg(target_family = "wasm")]
+use quorate_sdk::guest::bindings::{
+    self,
+    exports::quorate::plugin::command_plugin::{Error, Failure, Guest, Outcome},
+};
+
+struct Component;
+
+impl Guest for Component {
+    fn describe() -> String {
+        let mut n = 1u64;
+        loop {
+            n = std::hint::black_box(n.wrapping_add(1));
+        }
+    }
+    fn plan(_: String) -> Result<String, Error> {
+        Ok("{}".into())
+    }
+    fn run(_: String, _: String) -> Result<Outcome, Failure> {
+        Ok(Outcome::Done(String::new()))
+    }
+}
+
+bindings::export!(Component with_types_in bindings);

@@ -1,0 +1,12 @@
+//! The SSH transport against OpenSSH's own server: `cargo test -p quorate-tests --features sshd`.
+//!
+//! Every test has an sshd, an agent where it needs one, and home directories of its own, all on the loopback.
+#![allow(clippy::unwrap_used)]
+
+mod actions;
+mod breaks;
+mod connections;
+mod host_keys;
+mod logins;
+mod queries;
+mod server;

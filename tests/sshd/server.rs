@@ -1,0 +1,366 @@
+//! An sshd of a test's own, and a client for it.
+use quorate_ports::{
+    Action, ActionEnd, ActionId, ActionWatch, Answer, JobId, NodeKey, Program, Query, Stream,
+    Target, Transport, TransportError,
+};
+use quorate_transport::{Ssh, SshOptions};
+use std::{
+    fs,
+    io::Read,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+/// A server, and the home directories of both ends.
+pub struct Server {
+    directory: tempfile::TempDir,
+    pub port: u16,
+    listener: Option<Child>,
+    config: String,
+}
+
+/// The name of whoever runs the tests: an sshd that isn't root's lets nobody else in.
+pub fn user() -> String {
+    let output = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Makes a key pair without a passphrase; `kind` is as for `ssh-keygen -t`, with its options.
+pub fn keygen(path: &Path, kind: &[&str]) {
+    keygen_with(path, kind, "");
+}
+
+pub fn keygen_with(path: &Path, kind: &[&str], passphrase: &str) {
+    let output = Command::new("ssh-keygen")
+        .args(["-q", "-C", "a test", "-N", passphrase, "-f"])
+        .arg(path)
+        .arg("-t")
+        .args(kind)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+impl Server {
+    /// A server that accepts the key `id_ed25519` of the client's home.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with more lines of configuration, which win over the usual ones.
+    pub fn start_with(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["node", "client", "client/.ssh"] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        let path = directory.path().display();
+        let config = format!(
+            "{more}\nListenAddress 127.0.0.1\nHostKey {path}/host_key\nAuthorizedKeysFile {path}/authorized_keys\nPidFile none\n\
+             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+             SetEnv HOME={path}/node\nLogLevel VERBOSE\nPrintMotd no\n"
+        );
+        let mut server = Self { directory, port: 0, listener: None, config };
+        keygen(&server.path("host_key"), &["ed25519"]);
+        keygen(&server.client().join(".ssh/id_ed25519"), &["ed25519"]);
+        server.authorize(&server.client().join(".ssh/id_ed25519.pub"));
+        // The port is free when it is asked for; somebody else may be quicker.
+        for _ in 0..5 {
+            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if server.listen() {
+                return server;
+            }
+        }
+        panic!("sshd does not start: {}", server.log());
+    }
+
+    /// Adds lines to the server's configuration, for its next start.
+    pub fn also(&mut self, more: &str) {
+        self.config = format!("{more}\n{}", self.config);
+    }
+
+    /// Starts the listener on the server's port.
+    pub fn listen(&mut self) -> bool {
+        // Where root's sshd changes its root directory to before it knows anybody.
+        if user() == "root" {
+            fs::create_dir_all("/run/sshd").unwrap();
+        }
+        let config = self.path("sshd_config");
+        fs::write(&config, format!("Port {}\n{}", self.port, self.config)).unwrap();
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        let sshd = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"]
+            .iter()
+            .find(|path| Path::new(path).exists());
+        let mut child = Command::new(sshd.expect("openssh-server is not installed"))
+            .args(["-D", "-e", "-f"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(20) {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+                let mut banner = [0; 4];
+                if stream.read_exact(&mut banner).is_ok() && &banner == b"SSH-" {
+                    self.listener = Some(child);
+                    return true;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        false
+    }
+
+    /// Kills the listener and every session process, none of which can say good-bye.
+    pub fn kill(&mut self) {
+        let Some(mut listener) = self.listener.take() else { return };
+        let sessions = self.descendants(listener.id());
+        listener.kill().unwrap();
+        listener.wait().unwrap();
+        for pid in sessions {
+            Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+        }
+    }
+
+    /// Kills the session processes only.
+    pub fn kill_sessions(&self) {
+        for pid in self.sessions() {
+            Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+        }
+    }
+
+    /// The processes of sessions, not what runs in them.
+    pub fn sessions(&self) -> Vec<u32> {
+        self.listener.as_ref().map(|listener| self.descendants(listener.id())).unwrap_or_default()
+    }
+
+    fn descendants(&self, of: u32) -> Vec<u32> {
+        let mut parents = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+            let Some((head, rest)) = stat.rsplit_once(") ") else { continue };
+            let (pid, name) = head.split_once(" (").unwrap();
+            let mut fields = rest.split(' ');
+            let state = fields.next().unwrap();
+            if name.starts_with("sshd") && state != "Z" {
+                parents.push((
+                    pid.parse::<u32>().unwrap(),
+                    fields.next().unwrap().parse::<u32>().unwrap(),
+                ));
+            }
+        }
+        let mut found = vec![of];
+        loop {
+            let more: Vec<u32> = parents
+                .iter()
+                .filter(|(pid, parent)| found.contains(parent) && !found.contains(pid))
+                .map(|(pid, _)| *pid)
+                .collect();
+            if more.is_empty() {
+                return found.split_off(1);
+            }
+            found.extend(more);
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The home directory of logins.
+    pub fn node(&self) -> PathBuf {
+        self.path("node")
+    }
+
+    /// The operator's home directory.
+    pub fn client(&self) -> PathBuf {
+        self.path("client")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Lets a public key in.
+    pub fn authorize(&self, public: &Path) {
+        let path = self.path("authorized_keys");
+        let mut text = fs::read_to_string(&path).unwrap_or_default();
+        text.push_str(&fs::read_to_string(public).unwrap());
+        fs::write(path, text).unwrap();
+    }
+
+    /// Lets nobody in.
+    pub fn authorize_nobody(&self) {
+        fs::write(self.path("authorized_keys"), "").unwrap();
+    }
+
+    pub fn known_hosts(&self) -> PathBuf {
+        self.client().join(".ssh/known_hosts")
+    }
+
+    /// Writes the operator's `~/.ssh/config`.
+    pub fn configure(&self, text: &str) {
+        fs::write(self.client().join(".ssh/config"), text).unwrap();
+    }
+
+    /// A client with this home, port and nothing else.
+    pub fn ssh(&self) -> Client {
+        self.ssh_with(|_| {})
+    }
+
+    pub fn ssh_with(&self, change: impl FnOnce(&mut SshOptions)) -> Client {
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let mut options = SshOptions::new(self.client(), user());
+        options.port = Some(self.port);
+        options.kill_grace = Duration::from_millis(500);
+        let kept = notices.clone();
+        options.notice = Arc::new(move |line| kept.lock().unwrap().push(line.to_owned()));
+        change(&mut options);
+        Client { ssh: Ssh::new(options).unwrap(), notices }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        // Supervisors of actions that a failed test left: the directory they work in goes.
+        if std::thread::panicking() {
+            eprintln!("sshd's log:\n{}", self.log());
+        }
+    }
+}
+
+/// A transport and what it told.
+pub struct Client {
+    pub ssh: Ssh,
+    pub notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl Client {
+    pub async fn query(&self, argv: &[&str]) -> Result<Answer, TransportError> {
+        self.query_at("127.0.0.1", argv).await
+    }
+
+    pub async fn query_at(&self, host: &str, argv: &[&str]) -> Result<Answer, TransportError> {
+        let query =
+            Query { argv: strings(argv), timeout: Duration::from_secs(20), max_output: 1 << 20 };
+        self.ssh.query(&target(host), query).await
+    }
+
+    pub async fn act(&self, action: &Action, watch: &Watch) -> Result<ActionEnd, TransportError> {
+        self.ssh.act(&target("127.0.0.1"), action, watch).await
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        self.notices.lock().unwrap().clone()
+    }
+}
+
+pub fn target(host: &str) -> Target {
+    Target { node: NodeKey("127.0.0.1".into()), host: host.into() }
+}
+
+pub fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
+
+pub fn action(argv: &[&str]) -> Action {
+    Action {
+        id: ActionId {
+            job: JobId("j1".into()),
+            node: NodeKey("127.0.0.1".into()),
+            stage: "main".into(),
+            attempt: 1,
+            seq: 1,
+        },
+        program: Program::Argv(strings(argv)),
+        stdin: Vec::new(),
+        env: Vec::new(),
+        timeout_ms: None,
+    }
+}
+
+/// Keeps everything.
+#[derive(Default)]
+pub struct Watch {
+    pub out: Mutex<Vec<u8>>,
+    pub err: Mutex<Vec<u8>>,
+    pub told: Mutex<Vec<String>>,
+}
+
+impl ActionWatch for Watch {
+    fn output(&self, stream: Stream, bytes: &[u8]) -> Result<(), String> {
+        match stream {
+            Stream::Stdout => self.out.lock().unwrap().extend_from_slice(bytes),
+            Stream::Stderr => self.err.lock().unwrap().extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    fn connection(&self, text: &str) {
+        self.told.lock().unwrap().push(text.to_owned());
+    }
+}
+
+impl Watch {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.out.lock().unwrap().clone()).unwrap()
+    }
+
+    pub fn errors(&self) -> String {
+        String::from_utf8(self.err.lock().unwrap().clone()).unwrap()
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+
+    /// Waits until so many bytes of standard output have come.
+    pub async fn has_printed(&self, bytes: usize) {
+        let begun = Instant::now();
+        while self.out.lock().unwrap().len() < bytes {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "only this was printed: {}",
+                self.text()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub async fn was_told(&self, part: &str) {
+        let begun = Instant::now();
+        while !self.told().iter().any(|line| line.contains(part)) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "only this was told: {:?}",
+                self.told()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
