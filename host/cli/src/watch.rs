@@ -161,10 +161,13 @@ impl<C: Clock> Watch<C> {
                 },
             }
         }
-        let last = self.page(&screen, paint, None);
+        let (width, height) = screen.size();
         screen.close();
-        for line in last {
-            say(&line);
+        let board = Board { width, height, paint, picked: None };
+        let last = board.draw(&self.view, &self.glance, self.clock.now());
+        let written = last.iter().rposition(|line| !line.is_empty()).map_or(0, |end| end + 1);
+        for line in &last[..written] {
+            say(line);
         }
         self.view
     }
@@ -198,7 +201,10 @@ impl<C: Clock> Watch<C> {
         let clean = |line: &str| -> String {
             line.chars().filter(|c| !c.is_control()).take(width).collect()
         };
-        let all: Vec<String> = text.lines().map(clean).collect();
+        let mut all: Vec<String> = text.lines().map(clean).collect();
+        if all.is_empty() {
+            all.push("(nothing yet)".into());
+        }
         let from = all.len().saturating_sub(height.saturating_sub(2));
         let mut lines = vec![clean(&format!("{key}  {}", path.display()))];
         lines.extend_from_slice(&all[from..]);

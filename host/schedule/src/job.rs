@@ -348,6 +348,9 @@ impl Job {
                     self.unconfirmed(node, gate, now);
                 }
                 Ok(()) => {
+                    if since.is_none() {
+                        self.step(Transition::Healthy { node }, now);
+                    }
                     let since = since.unwrap_or(round.ended);
                     self.watched.insert(node, (eligible, Some(since)));
                     self.healthy(node, round.ended.saturating_sub(since), now);

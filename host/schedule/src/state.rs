@@ -24,8 +24,10 @@ pub struct NodeRun {
     pub confirmed_at: Option<u64>,
     /// Its gossip generation before the command.
     pub generation: Option<u64>,
-    /// The gate that last failed to hold.
+    /// The gate that last failed to hold, until all hold.
     pub gate: Option<GateFailure>,
+    /// Since when all gates hold.
+    pub healthy_at: Option<u64>,
     /// What last held its start.
     pub held: Option<Reason>,
 }
@@ -118,9 +120,14 @@ impl State {
             Transition::Held { node, reason } => {
                 self.change(*node, |run| run.held = Some(reason.clone()));
             }
-            Transition::Unconfirmed { node, gate } => {
-                self.change(*node, |run| run.gate = Some(gate.clone()));
-            }
+            Transition::Unconfirmed { node, gate } => self.change(*node, |run| {
+                run.gate = Some(gate.clone());
+                run.healthy_at = None;
+            }),
+            Transition::Healthy { node } => self.change(*node, |run| {
+                run.gate = None;
+                run.healthy_at = Some(at);
+            }),
         }
     }
 

@@ -114,6 +114,11 @@ pub enum Transition {
         /// The gate that doesn't hold.
         gate: GateFailure,
     },
+    /// All gates of the node hold, for the first time since one didn't.
+    Healthy {
+        /// The node.
+        node: NodeId,
+    },
     /// No further node is started.
     Stopping {
         /// Why.

@@ -2,6 +2,7 @@
 use crate::{
     Paint,
     cells::{LEGEND, cell},
+    lines::health,
     paint::Hue,
     tables::{phase_word, progress},
     time::duration,
@@ -162,18 +163,18 @@ impl Board {
                 Phase::Running => {
                     let doing = view.progress.get(node).map_or("running", String::as_str);
                     let action = view.actions.get(node).filter(|a| a.close.is_none());
-                    let gate = run.gate.as_ref().filter(|_| action.is_none());
-                    let more = match (gate, glance.last_lines.get(node)) {
-                        (Some(gate), _) => format!(": {}", gate.text(topology)),
-                        (None, Some(last)) => format!("  {last}"),
-                        (None, None) => String::new(),
+                    let waits =
+                        action.is_none() && (run.gate.is_some() || run.healthy_at.is_some());
+                    let more = match glance.last_lines.get(node) {
+                        _ if waits => format!(": {}", health(view, run, now)),
+                        Some(last) => format!("  {last}"),
+                        None => String::new(),
                     };
                     ('*', format!("{doing} {}{more}", since(run.started_at)))
                 }
                 Phase::Confirming => {
-                    let gate = run.gate.as_ref().map(|gate| format!(": {}", gate.text(topology)));
                     let time = since(run.ended_at);
-                    ('~', format!("confirming {time}{}", gate.unwrap_or_default()))
+                    ('~', format!("confirming {time}: {}", health(view, run, now)))
                 }
                 Phase::Failed => ('!', failure(view, *node)),
                 _ => continue,

@@ -2,7 +2,7 @@
 use crate::time::{clock_time, duration};
 use quorate_journal::{ActionClose, Exit, JobView, Level, Record, Stamped};
 use quorate_ring::NodeId;
-use quorate_schedule::{Outcome, Phase, Transition};
+use quorate_schedule::{NodeRun, Outcome, Phase, Transition};
 
 /// The line of a record, where it has one at this verbosity. The record is applied already.
 pub fn event_line(view: &JobView, stamped: &Stamped, verbosity: u8) -> Option<String> {
@@ -84,12 +84,26 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
         Transition::Held { node, reason } => {
             some(node, format!("waits: {}", reason.text(topology)))
         }
+        Transition::Healthy { node } => some(node, "healthy".into()),
         Transition::Unconfirmed { node, gate } => {
             some(node, format!("not confirmed yet: {}", gate.text(topology)))
         }
         Transition::Stopping { cause } => {
             Some((None, format!("no further node is started: {cause}")))
         }
+    }
+}
+
+/// What keeps a node from its confirmation: the gate that doesn't hold, or time alone.
+pub(crate) fn health(view: &JobView, run: &NodeRun, now: u64) -> String {
+    match (&run.gate, run.healthy_at) {
+        (Some(gate), _) => gate.text(view.job.topology()),
+        (None, Some(since)) => format!(
+            "healthy for {} of {}",
+            duration(now.saturating_sub(since)),
+            duration(view.job.policy().stable_ms)
+        ),
+        (None, None) => "looking at the cluster".into(),
     }
 }
 
@@ -105,8 +119,7 @@ pub fn waiting_lines(view: &JobView, now: u64) -> Vec<String> {
                 format!("running for {}{doing}", since(run.started_at))
             }
             Phase::Confirming => {
-                let gate = run.gate.as_ref().map(|g| format!(": {}", g.text(topology)));
-                format!("unconfirmed for {}{}", since(run.ended_at), gate.unwrap_or_default())
+                format!("unconfirmed for {}: {}", since(run.ended_at), health(view, run, now))
             }
             Phase::Waiting => match &run.held {
                 Some(reason) => format!("waits: {}", reason.text(topology)),
