@@ -123,3 +123,16 @@ async fn two_hundred_megabytes_of_output_need_little_memory() {
     assert!(peak > 0 && peak < PEAK_KB, "peak {peak} kB");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_components_limit_is_set_by_hand_and_kept_for_the_rest_of_the_job() {
+    let stage = Stage::new(1, 1, 2).await;
+    let limited = [&["--plugin-limit", "actions=0", "--max-failures", "100%"][..], &RUN].concat();
+    let said = stage.job("run", &[&limited[..], &["--stop-after", "1"]].concat()).await.code(1);
+    let job = said.job();
+    said.says("action-limit").says("--plugin-limit actions=VALUE");
+    stage.call(&["continue", &job]).await.code(1).says("action-limit");
+    let wrong = [&["--plugin-limit", "patience=1"][..], &RUN].concat();
+    stage.job("run", &wrong).await.code(2).complains("no limit 'patience'");
+    stage.end().await;
+}

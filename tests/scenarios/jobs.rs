@@ -104,7 +104,7 @@ async fn a_job_left_in_the_middle_is_refused_and_its_action_is_named() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     child.kill().await.unwrap();
-    let jobs = stage.call(&["jobs"]).await.code(0).says("left");
+    let jobs = stage.call(&["jobs"]).await.code(0).says("interrupted");
     let job = jobs.out.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     let first = stage.sim.nodes()[0].address.to_string();
     let said = stage.call(&["continue", &job]).await.code(3);

@@ -30,7 +30,7 @@ pub struct PlanDocument {
 pub struct Stage {
     /// Its name: a part of every action's id.
     pub name: String,
-    /// Replaces the manifest's impact for this stage (`run --impact none`).
+    /// Replaces the manifest's impact for this stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
 }

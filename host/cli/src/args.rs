@@ -32,6 +32,7 @@ pub(crate) enum Verb {
 
 /// Which cluster, and which of its nodes.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Hosts")]
 #[group(id = "hosts", required = true, multiple = true)]
 pub(crate) struct HostSpec {
     /// A node to ask for the ring; all nodes of its cluster are targets. Several: the first that answers
@@ -47,6 +48,7 @@ pub(crate) struct HostSpec {
 
 /// How to log in.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "SSH")]
 pub(crate) struct SshArgs {
     /// An ssh_config to read instead of ~/.ssh/config
     #[arg(short = 'F', long = "ssh-config", value_name = "FILE")]
@@ -65,8 +67,18 @@ pub(crate) struct SshArgs {
     pub(crate) remote_dir: Option<String>,
 }
 
+/// How far a component may go.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Command")]
+pub(crate) struct LimitArgs {
+    /// A limit of the command's component, such as cpu-ms=5000
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) plugin_limit: Vec<String>,
+}
+
 /// How to show what happens.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct ShowArgs {
     /// Say more; twice: everything
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -92,6 +104,7 @@ pub(crate) enum Colour {
 
 /// In which order, and how many at a time.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Order")]
 pub(crate) struct OrderArgs {
     /// Who may run together [default: topology]
     #[arg(long, value_enum, value_name = "STRATEGY")]

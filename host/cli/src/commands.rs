@@ -4,20 +4,20 @@ use quorate_bundled::commands;
 use quorate_ports::CommandHost;
 use std::sync::Arc;
 
-/// Loads a command.
-pub(crate) async fn load(name: &str) -> Result<Arc<dyn CommandHost>, CliError> {
+/// Loads a command, with limits for its component.
+pub(crate) async fn load(name: &str, limits: &[String]) -> Result<Arc<dyn CommandHost>, CliError> {
     let bundled = commands().iter().find(|command| command.name == name);
     let bundled = bundled.ok_or_else(|| {
         CliError::not_started(format!("there is no command {name}"))
             .hint("`quorate --help` lists the commands")
     })?;
-    let command = Session::engine()?.load(bundled.name, bundled.bytes).await;
+    let command = Session::engine(limits)?.load(bundled.name, bundled.bytes).await;
     Ok(command.map_err(CliError::not_started)?)
 }
 
-/// Loads every command.
+/// Loads every command, to look at.
 pub(crate) async fn load_all() -> Result<Vec<Arc<dyn CommandHost>>, CliError> {
-    let engine = Session::engine()?;
+    let engine = Session::engine(&[])?;
     let mut loaded: Vec<Arc<dyn CommandHost>> = Vec::new();
     for bundled in commands() {
         let command = engine.load(bundled.name, bundled.bytes).await;

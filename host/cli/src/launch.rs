@@ -1,6 +1,6 @@
 //! Starting a job: discovery, targets, policy, and then the runner.
 use crate::{
-    args::{HostSpec, ImpactName, OrderArgs, ShowArgs, SshArgs, StrategyName},
+    args::{HostSpec, ImpactName, LimitArgs, OrderArgs, ShowArgs, SshArgs, StrategyName},
     connect::{connect, remembered, transport_error},
     error::{CliError, Code},
     session::{Session, SystemClock, stored},
@@ -31,6 +31,7 @@ pub(crate) struct Launch {
     pub(crate) ssh: SshArgs,
     pub(crate) order: OrderArgs,
     pub(crate) show: ShowArgs,
+    pub(crate) limits: LimitArgs,
     pub(crate) command: Arc<dyn CommandHost>,
     pub(crate) arguments: BTreeMap<String, Value>,
     pub(crate) summary: String,
@@ -60,6 +61,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
             digest: launch.command.digest().to_owned(),
             stage,
             arguments: launch.arguments.clone(),
+            limits: launch.limits.plugin_limit.clone(),
             summary: launch.summary.clone(),
         },
         topology: found.topology,

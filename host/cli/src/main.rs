@@ -14,7 +14,7 @@ mod screen;
 mod session;
 mod watch;
 
-use args::{Cli, HostSpec, OrderArgs, ShowArgs, SshArgs, Verb};
+use args::{Cli, HostSpec, LimitArgs, OrderArgs, ShowArgs, SshArgs, Verb};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
 use quorate_ports::CommandHost;
@@ -73,6 +73,11 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
 }
 
 async fn start(command: Arc<dyn CommandHost>, matches: &ArgMatches) -> Result<u8, CliError> {
+    let limits = LimitArgs::from_arg_matches(matches).map_err(CliError::usage)?;
+    let command = match limits.plugin_limit.is_empty() {
+        true => command,
+        false => commands::load(&command.manifest().name, &limits.plugin_limit).await?,
+    };
     let job = launch::Launch {
         hosts: HostSpec::from_arg_matches(matches).map_err(CliError::usage)?,
         ssh: SshArgs::from_arg_matches(matches).map_err(CliError::usage)?,
@@ -80,6 +85,7 @@ async fn start(command: Arc<dyn CommandHost>, matches: &ArgMatches) -> Result<u8
         show: ShowArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         arguments: plugin_args::values(command.manifest(), matches)?,
         summary: plugin_args::summary(command.manifest(), matches),
+        limits,
         command,
     };
     launch::launch(job).await

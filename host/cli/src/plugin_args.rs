@@ -1,6 +1,6 @@
 //! A command's own arguments: from its manifest to the command line, and back as values.
 use crate::{
-    args::{HostSpec, OrderArgs, ShowArgs, SshArgs, duration},
+    args::{HostSpec, LimitArgs, OrderArgs, ShowArgs, SshArgs, duration},
     error::CliError,
 };
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
@@ -10,17 +10,16 @@ use std::{collections::BTreeMap, fs};
 
 /// The subcommand of a command.
 pub(crate) fn subcommand(manifest: &Manifest) -> Command {
-    let mut command = Command::new(manifest.name.clone())
-        .about(manifest.summary.clone())
-        .version(manifest.version.clone());
+    let mut command = Command::new(manifest.name.clone()).version(manifest.version.clone());
     command = HostSpec::augment_args(command);
     for argument in &manifest.arguments {
         command = command.arg(arg(argument).help_heading("Command"));
     }
-    for augment in [OrderArgs::augment_args, SshArgs::augment_args, ShowArgs::augment_args] {
-        command = augment(command);
-    }
-    command
+    command = OrderArgs::augment_args(command);
+    command = SshArgs::augment_args(command);
+    command = LimitArgs::augment_args(command);
+    // The documentation of an argument group would else become the command's own.
+    ShowArgs::augment_args(command).about(manifest.summary.clone()).long_about(None)
 }
 
 fn arg(argument: &Argument) -> Arg {

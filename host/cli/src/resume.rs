@@ -19,7 +19,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let lock = JobLock::take(&session.home, &job).map_err(stored)?;
     let view = jobs::view(&session, &job)?;
     refuse_unfinished(&view)?;
-    let command = commands::load(&view.created.command.name).await?;
+    let command = commands::load(&view.created.command.name, &view.created.command.limits).await?;
     if command.digest() != view.created.command.digest {
         return Err(CliError::not_started(format!(
             "job {job} began with version {} of `{}`, here is {}; a job never changes its command",

@@ -36,10 +36,13 @@ impl Session {
         Home::open(&root).map_err(stored)
     }
 
-    /// The engine of components, with its cache below the home directory.
-    pub(crate) fn engine() -> Result<Engine, CliError> {
-        let options =
-            EngineOptions { cache_dir: Some(Self::home()?.cache()), limits: Limits::default() };
+    /// The engine of components, with its cache below the home directory. Limits as `NAME=VALUE`.
+    pub(crate) fn engine(given: &[String]) -> Result<Engine, CliError> {
+        let mut limits = Limits::default();
+        for limit in given {
+            limits.set(limit).map_err(CliError::usage)?;
+        }
+        let options = EngineOptions { cache_dir: Some(Self::home()?.cache()), limits };
         Engine::new(options).map_err(CliError::not_started)
     }
 }

@@ -148,6 +148,8 @@ pub struct Command {
     pub stage: String,
     /// Arguments by name.
     pub arguments: BTreeMap<String, serde_json::Value>,
+    /// Limits of the component that differ from the host's, as `NAME=VALUE`.
+    pub limits: Vec<String>,
     /// One line: how the command would be typed.
     pub summary: String,
 }

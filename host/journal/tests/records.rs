@@ -43,6 +43,7 @@ fn created() -> Created {
             version: "1".into(),
             digest: "00".into(),
             stage: "main".into(),
+            limits: Vec::new(),
             arguments: BTreeMap::from([("command".into(), "true".into())]),
             summary: "run --command true".into(),
         },

@@ -56,7 +56,7 @@ impl Board {
         lines.extend(foot);
         lines.extend(detail);
         let room = self.height.saturating_sub(lines.len());
-        lines.extend(self.now(view, glance, now).into_iter().take(room));
+        lines.extend(self.now(view, glance, now, room));
         lines.truncate(self.height);
         lines
     }
@@ -153,10 +153,26 @@ impl Board {
         vec![self.cut(&text), self.cut(&time)]
     }
 
-    /// What runs, what isn't confirmed, what holds the next start, the newest messages.
-    fn now(&self, view: &JobView, glance: &Glance, now: u64) -> Vec<String> {
-        let topology = view.job.topology();
-        let mut lines = vec![String::new()];
+    /// What runs, what isn't confirmed, what failed, what holds the next start, the newest messages.
+    /// Where the room is short, what runs gives way.
+    fn now(&self, view: &JobView, glance: &Glance, now: u64, room: usize) -> Vec<String> {
+        let mut matters = self.failures(view);
+        matters.extend(self.holds(view, glance));
+        matters.extend(self.messages(view));
+        let mut lines = self.active(view, glance, now);
+        let room = room.saturating_sub(matters.len() + 1).max(2);
+        if lines.len() > room {
+            let hidden = lines.len() - room + 1;
+            lines.truncate(room - 1);
+            lines.push(self.quiet(&format!("  … {hidden} more run or are being confirmed")));
+        }
+        lines.insert(0, String::new());
+        lines.append(&mut matters);
+        lines
+    }
+
+    fn active(&self, view: &JobView, glance: &Glance, now: u64) -> Vec<String> {
+        let mut lines = Vec::new();
         for (node, run) in view.job.nodes() {
             let since = |at: Option<u64>| duration(now.saturating_sub(at.unwrap_or(now)));
             let (mark, text) = match run.phase {
@@ -176,12 +192,23 @@ impl Board {
                     let time = since(run.ended_at);
                     ('~', format!("confirming {time}: {}", health(view, run, now)))
                 }
-                Phase::Failed => ('!', failure(view, *node)),
                 _ => continue,
             };
             lines.push(self.cut(&format!("{mark} {}  {text}", view.key(*node))));
         }
-        let mut centers = Vec::new();
+        lines
+    }
+
+    fn failures(&self, view: &JobView) -> Vec<String> {
+        let failed = view.job.nodes().iter().filter(|(_, run)| run.phase == Phase::Failed);
+        let line = |node: NodeId| format!("! {}  {}", view.key(node), failure(view, node));
+        failed.map(|(node, _)| self.cut(&line(*node))).collect()
+    }
+
+    /// The first waiting node of each data center, and why it waits.
+    fn holds(&self, view: &JobView, glance: &Glance) -> Vec<String> {
+        let topology = view.job.topology();
+        let (mut lines, mut centers) = (Vec::new(), Vec::new());
         for (node, reason) in &glance.holds {
             let dc = &topology.node(*node).data_center;
             if !centers.contains(&dc) {
@@ -190,6 +217,11 @@ impl Board {
                 lines.push(self.cut(&text));
             }
         }
+        lines
+    }
+
+    fn messages(&self, view: &JobView) -> Vec<String> {
+        let mut lines = Vec::new();
         for message in view.messages.iter().rev().filter(|m| m.level > Level::Debug).take(3) {
             let node = message.node.map(|n| format!("{}  ", view.key(n))).unwrap_or_default();
             lines.push(self.quiet(&format!("  {node}{}", message.text)));

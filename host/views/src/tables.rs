@@ -50,15 +50,16 @@ pub struct JobRow<'a> {
 
 /// One line per job, newest last.
 pub fn jobs_table(rows: &[JobRow<'_>]) -> String {
-    let mut table =
-        String::from("JOB       CREATED (UTC)     STATE      DONE FAILED LEFT  CLUSTER: COMMAND\n");
+    let mut table = String::from(
+        "JOB       CREATED (UTC)     STATE       DONE FAILED LEFT  CLUSTER: COMMAND\n",
+    );
     for row in rows {
         let view = row.view;
         let sum = progress(view);
         let left = sum.targets - sum.done - sum.skipped - sum.failed;
         let _ = writeln!(
             table,
-            "{:<9} {}  {:<10} {:>4} {:>6} {:>4}  {}: {}",
+            "{:<9} {}  {:<11} {:>4} {:>6} {:>4}  {}: {}",
             view.created.job,
             date_time(view.created_at),
             state(view, row.running),
@@ -78,7 +79,7 @@ fn state(view: &JobView, running: bool) -> &'static str {
         Some(End::Completed) => "done",
         Some(End::Failed { .. }) => "failed",
         Some(End::Stopped { .. }) => "stopped",
-        None => "left",
+        None => "interrupted",
     }
 }
 
@@ -107,8 +108,7 @@ pub fn job_report(view: &JobView, running: bool) -> String {
             (Some(start), Some(end)) => duration(end.saturating_sub(start)),
             _ => String::new(),
         };
-        let _ = writeln!(
-            text,
+        let line = format!(
             "{:<width$}  {:<6} {:<6} {:<10} {:>7}  {}",
             view.key(*node),
             place.data_center,
@@ -117,6 +117,7 @@ pub fn job_report(view: &JobView, running: bool) -> String {
             spent,
             what(view, run),
         );
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }

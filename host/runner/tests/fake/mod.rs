@@ -328,6 +328,7 @@ impl Play {
                 version: "1".into(),
                 digest: "00".into(),
                 stage: "main".into(),
+                limits: Vec::new(),
                 arguments: BTreeMap::new(),
                 summary: "fake".into(),
             },
