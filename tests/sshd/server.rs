@@ -15,25 +15,25 @@ use std::{
 };
 
 /// A server, and the home directories of both ends.
-pub struct Server {
+pub(crate) struct Server {
     directory: tempfile::TempDir,
-    pub port: u16,
+    pub(crate) port: u16,
     listener: Option<Child>,
     config: String,
 }
 
 /// The name of whoever runs the tests: an sshd that isn't root's lets nobody else in.
-pub fn user() -> String {
+pub(crate) fn user() -> String {
     let output = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// Makes a key pair without a passphrase; `kind` is as for `ssh-keygen -t`, with its options.
-pub fn keygen(path: &Path, kind: &[&str]) {
+pub(crate) fn keygen(path: &Path, kind: &[&str]) {
     keygen_with(path, kind, "");
 }
 
-pub fn keygen_with(path: &Path, kind: &[&str], passphrase: &str) {
+pub(crate) fn keygen_with(path: &Path, kind: &[&str], passphrase: &str) {
     let output = Command::new("ssh-keygen")
         .args(["-q", "-C", "a test", "-N", passphrase, "-f"])
         .arg(path)
@@ -44,7 +44,7 @@ pub fn keygen_with(path: &Path, kind: &[&str], passphrase: &str) {
     assert!(output.status.success(), "{output:?}");
 }
 
-pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(30), "{what} did not come about");
@@ -54,12 +54,12 @@ pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 
 impl Server {
     /// A server that accepts the key `id_ed25519` of the client's home.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with("")
     }
 
     /// The same with more lines of configuration, which win over the usual ones.
-    pub fn start_with(more: &str) -> Self {
+    pub(crate) fn start_with(more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in ["node", "client", "client/.ssh"] {
             fs::create_dir(directory.path().join(name)).unwrap();
@@ -85,12 +85,12 @@ impl Server {
     }
 
     /// Adds lines to the server's configuration, for its next start.
-    pub fn also(&mut self, more: &str) {
+    pub(crate) fn also(&mut self, more: &str) {
         self.config = format!("{more}\n{}", self.config);
     }
 
     /// Starts the listener on the server's port.
-    pub fn listen(&mut self) -> bool {
+    pub(crate) fn listen(&mut self) -> bool {
         // Where root's sshd changes its root directory to before it knows anybody.
         if user() == "root" {
             fs::create_dir_all("/run/sshd").unwrap();
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// Kills the listener and every session process, none of which can say good-bye.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let Some(mut listener) = self.listener.take() else { return };
         let sessions = self.descendants(listener.id());
         listener.kill().unwrap();
@@ -143,7 +143,7 @@ impl Server {
     }
 
     /// Kills the session processes only.
-    pub fn kill_sessions(&self) {
+    pub(crate) fn kill_sessions(&self) {
         for pid in self.sessions() {
             Command::new("kill")
                 .args(["-KILL", &pid.to_string()])
@@ -154,7 +154,7 @@ impl Server {
     }
 
     /// The processes of sessions, not what runs in them.
-    pub fn sessions(&self) -> Vec<u32> {
+    pub(crate) fn sessions(&self) -> Vec<u32> {
         self.listener.as_ref().map(|listener| self.descendants(listener.id())).unwrap_or_default()
     }
 
@@ -187,26 +187,26 @@ impl Server {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// The home directory of logins.
-    pub fn node(&self) -> PathBuf {
+    pub(crate) fn node(&self) -> PathBuf {
         self.path("node")
     }
 
     /// The operator's home directory.
-    pub fn client(&self) -> PathBuf {
+    pub(crate) fn client(&self) -> PathBuf {
         self.path("client")
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     /// Lets a public key in.
-    pub fn authorize(&self, public: &Path) {
+    pub(crate) fn authorize(&self, public: &Path) {
         let path = self.path("authorized_keys");
         let mut text = fs::read_to_string(&path).unwrap_or_default();
         text.push_str(&fs::read_to_string(public).unwrap());
@@ -214,25 +214,25 @@ impl Server {
     }
 
     /// Lets nobody in.
-    pub fn authorize_nobody(&self) {
+    pub(crate) fn authorize_nobody(&self) {
         fs::write(self.path("authorized_keys"), "").unwrap();
     }
 
-    pub fn known_hosts(&self) -> PathBuf {
+    pub(crate) fn known_hosts(&self) -> PathBuf {
         self.client().join(".ssh/known_hosts")
     }
 
     /// Writes the operator's `~/.ssh/config`.
-    pub fn configure(&self, text: &str) {
+    pub(crate) fn configure(&self, text: &str) {
         fs::write(self.client().join(".ssh/config"), text).unwrap();
     }
 
     /// A client with this home, port and nothing else.
-    pub fn ssh(&self) -> Client {
+    pub(crate) fn ssh(&self) -> Client {
         self.ssh_with(|_| {})
     }
 
-    pub fn ssh_with(&self, change: impl FnOnce(&mut SshOptions)) -> Client {
+    pub(crate) fn ssh_with(&self, change: impl FnOnce(&mut SshOptions)) -> Client {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let mut options = SshOptions::new(self.client(), user());
         options.port = Some(self.port);
@@ -255,40 +255,48 @@ impl Drop for Server {
 }
 
 /// A transport and what it told.
-pub struct Client {
-    pub ssh: Ssh,
-    pub notices: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Client {
+    pub(crate) ssh: Ssh,
+    pub(crate) notices: Arc<Mutex<Vec<String>>>,
 }
 
 impl Client {
-    pub async fn query(&self, argv: &[&str]) -> Result<Answer, TransportError> {
+    pub(crate) async fn query(&self, argv: &[&str]) -> Result<Answer, TransportError> {
         self.query_at("127.0.0.1", argv).await
     }
 
-    pub async fn query_at(&self, host: &str, argv: &[&str]) -> Result<Answer, TransportError> {
+    pub(crate) async fn query_at(
+        &self,
+        host: &str,
+        argv: &[&str],
+    ) -> Result<Answer, TransportError> {
         let query =
             Query { argv: strings(argv), timeout: Duration::from_secs(20), max_output: 1 << 20 };
         self.ssh.query(&target(host), query).await
     }
 
-    pub async fn act(&self, action: &Action, watch: &Watch) -> Result<ActionEnd, TransportError> {
+    pub(crate) async fn act(
+        &self,
+        action: &Action,
+        watch: &Watch,
+    ) -> Result<ActionEnd, TransportError> {
         self.ssh.act(&target("127.0.0.1"), action, watch).await
     }
 
-    pub fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         self.notices.lock().unwrap().clone()
     }
 }
 
-pub fn target(host: &str) -> Target {
+pub(crate) fn target(host: &str) -> Target {
     Target { node: NodeKey("127.0.0.1".into()), host: host.into() }
 }
 
-pub fn strings(texts: &[&str]) -> Vec<String> {
+pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
-pub fn action(argv: &[&str]) -> Action {
+pub(crate) fn action(argv: &[&str]) -> Action {
     Action {
         id: ActionId {
             job: JobId("j1".into()),
@@ -306,10 +314,10 @@ pub fn action(argv: &[&str]) -> Action {
 
 /// Keeps everything.
 #[derive(Default)]
-pub struct Watch {
-    pub out: Mutex<Vec<u8>>,
-    pub err: Mutex<Vec<u8>>,
-    pub told: Mutex<Vec<String>>,
+pub(crate) struct Watch {
+    pub(crate) out: Mutex<Vec<u8>>,
+    pub(crate) err: Mutex<Vec<u8>>,
+    pub(crate) told: Mutex<Vec<String>>,
 }
 
 impl ActionWatch for Watch {
@@ -327,20 +335,20 @@ impl ActionWatch for Watch {
 }
 
 impl Watch {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.out.lock().unwrap().clone()).unwrap()
     }
 
-    pub fn errors(&self) -> String {
+    pub(crate) fn errors(&self) -> String {
         String::from_utf8(self.err.lock().unwrap().clone()).unwrap()
     }
 
-    pub fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         self.told.lock().unwrap().clone()
     }
 
     /// Waits until so many bytes of standard output have come.
-    pub async fn has_printed(&self, bytes: usize) {
+    pub(crate) async fn has_printed(&self, bytes: usize) {
         let begun = Instant::now();
         while self.out.lock().unwrap().len() < bytes {
             assert!(
@@ -352,7 +360,7 @@ impl Watch {
         }
     }
 
-    pub async fn was_told(&self, part: &str) {
+    pub(crate) async fn was_told(&self, part: &str) {
         let begun = Instant::now();
         while !self.told().iter().any(|line| line.contains(part)) {
             assert!(

@@ -12,9 +12,10 @@ use quorate_ports::{Action, ActionEnd, ActionId, ActionWatch, Exit, FaultKind, S
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
-/// Deliveries that a node ended by itself before the claim, until it counts as unable.
-const DELIVERIES: u32 = 3;
-/// Without anything from the node, not even a beat (every 5 s or so), the attachment is given up and made anew.
+/// Attachments in a row that got nowhere although the connection was fine, until the node counts as unable.
+const ATTEMPTS: u32 = 3;
+/// Without anything from the node, not even a beat (every 5 s or so), the attachment is given up and made anew;
+/// unless the node still takes input, which may be long and the way narrow.
 const SILENCE: Duration = Duration::from_secs(90);
 /// Kept of what the scripts print on standard error, for errors.
 const WORDS: usize = 2048;
@@ -28,7 +29,7 @@ struct Progress {
     sent: bool,
     /// It was claimed: it is there, and no bundle is needed any more.
     claimed: bool,
-    /// Deliveries that ended before the claim although the connection was fine.
+    /// Attachments in a row that got nowhere although the connection was fine.
     failures: u32,
     /// Since when there has been no attachment, and the last reason that was told.
     broken: Option<(Instant, String)>,
@@ -61,6 +62,7 @@ pub(crate) async fn act(
             Err(Stop::Again(fault)) => {
                 if progress.delivered != before || progress.claimed != claimed {
                     backoff = self::backoff();
+                    progress.failures = 0;
                 }
                 progress.tell(watch, &fault);
             }
@@ -93,11 +95,22 @@ impl Progress {
         }
     }
 
-    /// A fault before anything was sent is the caller's; later ones don't end an action.
-    fn stop(&self, fault: Fault) -> Stop {
-        match self.sent || fault.kind == FaultKind::Disconnected {
-            true => Stop::Again(fault),
-            false => Stop::Final(fault),
+    /// No channel could be opened. Before anything was sent that is the caller's affair, after a few tries; later it
+    /// doesn't end an action.
+    fn unopened(&mut self, fault: Fault) -> Stop {
+        match (self.sent, fault.kind) {
+            (true, _) => Stop::Again(fault),
+            (false, FaultKind::Disconnected) => self.unable(fault),
+            (false, _) => Stop::Final(fault),
+        }
+    }
+
+    /// The attachment got nowhere, for a reason that may pass or not.
+    fn unable(&mut self, fault: Fault) -> Stop {
+        self.failures += 1;
+        match self.failures >= ATTEMPTS {
+            true => Stop::Final(fault),
+            false => Stop::Again(fault),
         }
     }
 }
@@ -117,7 +130,8 @@ async fn attachment(
         Err(fault) if !progress.sent => return Err(Stop::Final(fault)),
         Err(fault) => return Err(Stop::Again(fault)),
     };
-    let mut remote = link.open(Purpose::Attachment).await.map_err(|fault| progress.stop(fault))?;
+    let mut remote =
+        link.open(Purpose::Attachment).await.map_err(|fault| progress.unopened(fault))?;
     let root = links.options().remote_dir.as_deref();
     let (script, input) = match progress.claimed {
         true => (remote::attach(&action.id, root, progress.delivered), Input::Bytes(Bytes::new())),
@@ -145,6 +159,7 @@ async fn follow(
     loop {
         let output = match timeout(SILENCE, remote.next()).await {
             Ok(output) => output.map_err(|fault| refused(fault, first))?,
+            Err(_) if remote.is_sending() => continue,
             Err(_) => {
                 let message = format!("nothing came from the node for {} s", SILENCE.as_secs());
                 return Err(Stop::Again(Fault::new(FaultKind::Disconnected, message)));
@@ -158,9 +173,9 @@ async fn follow(
                 );
             }
             Output::Exit(how) => exit = Some(how),
-            Output::Closed => return Err(ended_early(remote, exit, &words, progress)),
+            Output::Closed => return Err(ended_early(remote, exit, &words, first, progress)),
         }
-        while let Some(frame) = frames.next().map_err(Stop::Final)? {
+        while let Some(frame) = frames.next().map_err(|fault| progress.unable(fault))? {
             if let Some(end) = take(frame, first, progress, watch)? {
                 return Ok(end);
             }
@@ -177,22 +192,24 @@ fn refused(fault: Fault, first: bool) -> Stop {
 }
 
 /// The attachment's script ended without having told the action's end.
-fn ended_early(remote: &Remote, exit: Option<Exit>, words: &[u8], progress: &mut Progress) -> Stop {
-    let fault = match remote.began() {
-        false => remote.silent(exit),
-        true => {
-            let how = exit.map_or_else(|| "without a status".to_owned(), |exit| exit.to_string());
-            let said = one_line(&String::from_utf8_lossy(words));
-            Fault::new(
-                FaultKind::Node,
-                format!("the attachment ended by itself ({how}) {said}").trim_end(),
-            )
-        }
-    };
-    progress.failures += 1;
-    match !progress.claimed && exit.is_some() && progress.failures >= DELIVERIES {
-        true => Stop::Final(fault),
-        false => Stop::Again(fault),
+fn ended_early(
+    remote: &Remote,
+    exit: Option<Exit>,
+    words: &[u8],
+    first: bool,
+    progress: &mut Progress,
+) -> Stop {
+    if !remote.began() {
+        // The mark comes before anything else: nothing was started.
+        return refused(remote.silent(exit), first && exit.is_some());
+    }
+    let how = exit.map_or_else(|| "without a status".to_owned(), |exit| exit.to_string());
+    let said = one_line(&String::from_utf8_lossy(words));
+    let message = format!("the attachment ended by itself ({how}) {said}");
+    let fault = Fault::new(FaultKind::Node, message.trim_end());
+    match progress.claimed || exit.is_none() {
+        true => Stop::Again(fault),
+        false => progress.unable(fault),
     }
 }
 
@@ -222,7 +239,7 @@ fn take(
             if offset != *delivered {
                 let message =
                     format!("output from byte {offset} came where byte {delivered} was due");
-                return Err(Stop::Again(Fault::new(FaultKind::Node, message)));
+                return Err(progress.unable(Fault::new(FaultKind::Node, message)));
             }
             watch
                 .output(stream, &bytes)
@@ -237,7 +254,7 @@ fn take(
         Frame::Fault(why) => return Err(refused(node_fault(&why), first)),
         Frame::Short => {
             let message = "the action did not arrive whole; nothing was started";
-            return Err(Stop::Again(Fault::new(FaultKind::Disconnected, message)));
+            return Err(progress.unable(Fault::new(FaultKind::Disconnected, message)));
         }
         Frame::Forgotten => {
             return Err(Stop::Final(Fault::new(
@@ -256,7 +273,7 @@ fn node_fault(why: &str) -> Fault {
 
 /// Removes what an ended action left.
 pub(crate) async fn forget(links: &Links, host: &str, id: &ActionId) -> Result<(), Fault> {
-    let mut tries = DELIVERIES;
+    let mut tries = ATTEMPTS;
     loop {
         tries -= 1;
         match timeout(SILENCE, forget_once(links, host, id)).await {

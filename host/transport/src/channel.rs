@@ -119,7 +119,12 @@ impl Remote {
         self.stdout.open
     }
 
-    /// The next output.
+    /// Whether the node hasn't taken all of the input yet.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    /// The next output. Nothing is lost when this is dropped before it is ready.
     ///
     /// # Errors
     /// The connection ended, or the server refused to run anything.

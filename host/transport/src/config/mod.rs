@@ -1,6 +1,7 @@
 //! The operator's `ssh_config`: what of it decides how a host is reached. The format is that of
 //! OpenSSH's ssh_config(5).
 
+mod directives;
 mod expand;
 mod lines;
 mod pattern;

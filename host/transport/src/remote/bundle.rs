@@ -67,7 +67,8 @@ fn program(program: &Program) -> Result<(String, Option<&str>), Fault> {
                 ("", None) => "sh".to_owned(),
                 (interpreter, _) => quote::command(&[interpreter.to_owned()])?,
             };
-            words.push_str(" \"$dir/script.$owner\"");
+            // A parameter: the action's own variables are set by then, and may have any name.
+            words.push_str(" \"$1\"");
             for (at, argument) in args.iter().enumerate() {
                 words.push(' ');
                 words.push_str(&quote::word(&format!("argument {}", at + 1), argument)?);
@@ -163,11 +164,8 @@ mod tests {
             interpreter: interpreter.into(),
             args: vec!["a b".into()],
         };
-        assert_eq!(program(&script("")).unwrap().0, "'/bin/bash' \"$dir/script.$owner\" 'a b'");
-        assert_eq!(
-            program(&script("python3")).unwrap().0,
-            "'python3' \"$dir/script.$owner\" 'a b'"
-        );
+        assert_eq!(program(&script("")).unwrap().0, "'/bin/bash' \"$1\" 'a b'");
+        assert_eq!(program(&script("python3")).unwrap().0, "'python3' \"$1\" 'a b'");
     }
 
     #[test]

@@ -275,6 +275,23 @@ fn an_action_gets_its_arguments_variables_and_input_as_they_are() {
 }
 
 #[test]
+fn variables_of_an_action_may_have_the_names_of_ours() {
+    for node in nodes() {
+        let mut action = script("echo $dir $owner $mask $limit $n $mark \"$1\"", "", &["argument"]);
+        action.env = ["dir", "owner", "mask", "limit", "n", "mark"]
+            .map(|name| (name.to_owned(), format!("my-{name}")))
+            .to_vec();
+        let finished = node.deliver(&action, Offsets::default()).finish();
+        assert_eq!(
+            finished.text(),
+            "my-dir my-owner my-mask my-limit my-n my-mark argument\n",
+            "{}: {finished:?}",
+            node.shell
+        );
+    }
+}
+
+#[test]
 fn a_short_action_takes_little_time() {
     for node in nodes() {
         // The best of a few: the machine may be busy.

@@ -7,7 +7,7 @@ if [ "$1" = launch ]; then
   # The shell has read all that it needs; arguments and variables must not stay on the disk.
   rm -f "$0" "$dir/stdin.$owner"
   umask "$mask"
-  launch
+  launch "$dir/script.$owner"
   exit 126
 fi
 apart=$4
@@ -31,7 +31,8 @@ said=$({
     stage
 } 2>&1) || {
   drop
-  echo "fault $said"
+  # BusyBox fails without a word.
+  echo "fault ${said:-its files can not be written; is the disk full?}"
   exit
 }
 if ! said=$(mkdir "$dir/run" 2>&1); then
