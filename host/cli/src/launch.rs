@@ -87,7 +87,7 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
         stop_after: launch.order.stop_after,
         show: launch.show,
     };
-    let code = run.to_the_end(view).await;
+    let code = run.drive_on(view).await;
     drop(lock);
     code
 }
@@ -294,7 +294,7 @@ pub(crate) struct Run<'a> {
 
 impl Run<'_> {
     /// Runs the job to its end, shows it, and gives the exit code.
-    pub(crate) async fn to_the_end(self, view: JobView) -> Result<u8, CliError> {
+    pub(crate) async fn drive_on(self, view: JobView) -> Result<u8, CliError> {
         let (live, events) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::No);
         let (board, _) = face(&self.show);

@@ -32,7 +32,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let transport = connect(&recalled(&view.created.ssh)?)?;
     let run =
         Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
-    let code = run.to_the_end(view).await;
+    let code = run.drive_on(view).await;
     drop(lock);
     code
 }

@@ -132,11 +132,14 @@ async fn many_sessions_share_a_connection_up_to_the_limit() {
 async fn a_cut_connection_ends_the_program_but_not_what_left_its_session() {
     let sim = three().await;
     let node = connect(&sim, 0).await.unwrap();
-    let mut channel =
-        node.start("setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! $$; sleep 1000").await;
-    let pids = String::from_utf8(first_output(&mut channel).await).unwrap();
-    let (shell, all) = (pids.split_whitespace().nth(1).unwrap(), sim.processes().len());
-    assert!(runs(shell) && all >= 3, "{pids}");
+    let detached = sim.home(0).join("detached");
+    let script = "setsid sh -c 'touch detached; exec sleep 1000' </dev/null >/dev/null 2>&1 & \
+                  echo $$; sleep 1000";
+    let mut channel = node.start(script).await;
+    let shell = String::from_utf8(first_output(&mut channel).await).unwrap().trim().to_owned();
+    let shell = shell.as_str();
+    eventually("all three run", || detached.exists() && sim.processes().len() >= 3).await;
+    assert!(runs(shell));
     assert_eq!(sim.drop_connections(0), 1);
     assert!(tokio::time::timeout(LIMIT, collect(channel)).await.unwrap().code.is_none());
     eventually("the shell ends", || !runs(shell)).await;
