@@ -41,11 +41,12 @@ async fn a_nodetool_that_gives_no_usable_answer_stops_the_job_before_it_begins()
         (NodetoolFault::Garbage, "nodetool"),
         (NodetoolFault::Silent, "nodetool status"),
         (NodetoolFault::MissingFromPath, "nodetool wasn't found"),
+        (NodetoolFault::Hangs, "did not answer within 1000 ms"),
     ];
     let stage = Stage::new(1, 1, 2).await;
     for (fault, text) in faults {
         stage.sim.break_nodetool(0, Some(fault)).unwrap();
-        let said = stage.job("restart", &[]).await.code(3);
+        let said = stage.job("restart", &["--nodetool-timeout", "1s"]).await.code(3);
         said.complains(&stage.sim.seed())
             .complains(text)
             .complains("hint:")

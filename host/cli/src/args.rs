@@ -145,6 +145,9 @@ pub(crate) struct OrderArgs {
     /// Pause between two looks at the cluster while a node is waited for
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub(crate) round_pause: u64,
+    /// After this long a nodetool that only reads is given up
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) nodetool_timeout: u64,
     /// Allow what would otherwise be refused: strategy `all` for a command that takes nodes down
     #[arg(long)]
     pub(crate) force: bool,

@@ -22,6 +22,7 @@ use std::{
     net::IpAddr,
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -43,7 +44,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
     let transport = connect(&launch.ssh)?;
     let named = named_hosts(&launch.hosts)?;
     let seeds = if named.is_empty() { launch.hosts.seed_host.clone() } else { named.clone() };
-    let found = read_ring(&transport, &seeds).await?;
+    let limit = Duration::from_millis(launch.order.nodetool_timeout);
+    let found = read_ring(&transport, &seeds, limit).await?;
     let mut hosts: Vec<TargetHost> = found.topology.nodes.iter().map(by_address).collect();
     let mut targets: BTreeSet<NodeId> = found.topology.ids().collect();
     if !named.is_empty() {
@@ -101,12 +103,16 @@ fn by_address(node: &quorate_ring::Node) -> TargetHost {
     TargetHost { key: NodeKey(address.clone()), host: address }
 }
 
-async fn read_ring(transport: &Arc<Ssh>, seeds: &[String]) -> Result<Discovered, CliError> {
+async fn read_ring(
+    transport: &Arc<Ssh>,
+    seeds: &[String],
+    limit: Duration,
+) -> Result<Discovered, CliError> {
     let seeds: Vec<Target> =
         seeds.iter().map(|s| Target { node: NodeKey(s.clone()), host: s.clone() }).collect();
     let names: Vec<_> = seeds.iter().take(3).map(|s| s.host.as_str()).collect();
     eprintln!("quorate: reading the ring from {}", names.join(", "));
-    let nodetool = Nodetool::new(transport.clone());
+    let nodetool = Nodetool::new(transport.clone(), limit);
     discover(&nodetool, &seeds)
         .await
         .map_err(|error| CliError::not_started(&error).hint(error.hint()))
@@ -256,6 +262,7 @@ fn policy(launch: &Launch, declared: Impact) -> Result<Policy, CliError> {
         timeout_ms: order.timeout,
         stable_ms: order.stable,
         round_pause_ms: order.round_pause,
+        nodetool_timeout_ms: order.nodetool_timeout,
         ..Policy::default()
     })
 }

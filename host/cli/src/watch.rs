@@ -88,12 +88,11 @@ impl<C: Clock> Watch<C> {
                             spoken = Instant::now();
                         }
                     }
-                    Some(Live::Output(node, stream, bytes)) => {
-                        for line in self.lines_of(node, stream, &bytes) {
-                            if self.show.verbose > 0 {
-                                say(&format!("{} | {line}", self.view.key(node)));
-                                spoken = Instant::now();
-                            }
+                    Some(Live::Output { node, stream, skipped, bytes }) => {
+                        let lines = self.lines_of(node, stream, &bytes);
+                        if self.show.verbose > 0 {
+                            self.say_output(node, skipped, &lines);
+                            spoken = Instant::now();
                         }
                     }
                     Some(Live::Holds(holds)) => self.glance.holds = holds,
@@ -127,7 +126,7 @@ impl<C: Clock> Watch<C> {
                 event = live.recv() => match event {
                     None => break,
                     Some(Live::Record(record)) => self.apply(&record),
-                    Some(Live::Output(node, stream, bytes)) => {
+                    Some(Live::Output { node, stream, bytes, .. }) => {
                         self.lines_of(node, stream, &bytes);
                     }
                     Some(Live::Holds(holds)) => self.glance.holds = holds,
@@ -238,6 +237,17 @@ impl<C: Clock> Watch<C> {
             self.glance.last_lines.insert(node, last.clone());
         }
         lines
+    }
+
+    fn say_output(&self, node: NodeId, skipped: usize, lines: &[String]) {
+        let key = self.view.key(node);
+        if skipped > 0 {
+            let job = &self.view.created.job;
+            say(&format!("{key} | … {skipped} bytes left out here: quorate logs {job} {key}"));
+        }
+        for line in lines {
+            say(&format!("{key} | {line}"));
+        }
     }
 
     fn asked_to_stop(&self) -> String {

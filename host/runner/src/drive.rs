@@ -87,7 +87,8 @@ pub async fn drive(
     let host =
         |h: &quorate_journal::TargetHost| Target { node: h.key.clone(), host: h.host.clone() };
     let targets: Vec<Target> = created.hosts.iter().map(host).collect();
-    let nodetool = Nodetool::new(deps.transport.clone());
+    let limit = Duration::from_millis(job.policy().nodetool_timeout_ms);
+    let nodetool = Nodetool::new(deps.transport.clone(), limit);
     let rounds = Arc::new(Rounds {
         nodetool: nodetool.clone(),
         topology: job.topology().clone(),

@@ -22,6 +22,9 @@ use tokio::{
 /// Bytes of each end of a stream that a component gets to see.
 const CAPTURE: usize = 32 << 10;
 
+/// Bytes of one piece of output that those who watch get to see.
+const SHOWN: usize = 16 << 10;
+
 /// What a node's run tells the loop.
 pub(crate) enum Note {
     /// Something for the job.
@@ -273,8 +276,9 @@ impl ActionWatch for Watch<'_> {
         let mut captures = self.captures.lock().unwrap_or_else(PoisonError::into_inner);
         captures[usize::from(stream == Stream::Stderr)].add(bytes);
         // Only the newest part can be shown: 200 MB must not pile up before those who watch.
-        let shown = bytes[bytes.len().saturating_sub(4096)..].to_vec();
-        let _ = self.effects.journal.live.send(Live::Output(self.effects.node, stream, shown));
+        let skipped = bytes.len().saturating_sub(SHOWN);
+        let (node, bytes) = (self.effects.node, bytes[skipped..].to_vec());
+        let _ = self.effects.journal.live.send(Live::Output { node, stream, skipped, bytes });
         Ok(())
     }
 

@@ -13,8 +13,17 @@ use tokio::sync::{
 pub enum Live {
     /// A record that is now on disk.
     Record(Stamped),
-    /// Bytes that a node printed, as they came.
-    Output(NodeId, Stream, Vec<u8>),
+    /// What a node printed, as it came. Of a large piece only the end is passed on; all is on disk.
+    Output {
+        /// The node.
+        node: NodeId,
+        /// Which stream.
+        stream: Stream,
+        /// Bytes left out before these.
+        skipped: usize,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// Why waiting nodes wait, where that changed: not journalled for every node.
     Holds(Vec<(NodeId, quorate_schedule::Reason)>),
 }

@@ -78,9 +78,9 @@ impl NodetoolError {
 }
 
 impl Nodetool {
-    /// nodetool as found on the nodes' PATH.
-    pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, prefix: vec!["nodetool".into()], timeout: Duration::from_secs(60) }
+    /// nodetool as found on the nodes' PATH, given up after `timeout` where it only reads.
+    pub fn new(transport: Arc<dyn Transport>, timeout: Duration) -> Self {
+        Self { transport, prefix: vec!["nodetool".into()], timeout }
     }
 
     /// The whole command line for a nodetool command.

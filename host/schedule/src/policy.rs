@@ -83,6 +83,8 @@ pub struct Policy {
     pub round_pause_ms: u64,
     /// Age at which a round is too old for a start.
     pub round_max_age_ms: u64,
+    /// After this long a nodetool that only reads is given up.
+    pub nodetool_timeout_ms: u64,
 }
 
 impl Default for Policy {
@@ -101,6 +103,7 @@ impl Default for Policy {
             stable_ms: 5_000,
             round_pause_ms: 2_000,
             round_max_age_ms: 5_000,
+            nodetool_timeout_ms: 60_000,
         }
     }
 }
