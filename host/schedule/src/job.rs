@@ -1,9 +1,11 @@
 //! The state machine of a job.
+
+mod admission;
+mod confirmation;
+
 use crate::{
-    ClusterState, GateFailure, Outcome, Policy, Reason, Round, StopCause, Transition, Verdict,
-    judge, may_start, observe,
-    state::State,
-    strategy::{self, Occupied},
+    GateFailure, Outcome, Policy, Reason, Round, StopCause, Transition, observe, state::State,
+    strategy,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -325,80 +327,10 @@ impl Job {
         self.state.nodes.iter().filter(|(_, run)| run.out).map(|(id, _)| *id).collect()
     }
 
-    fn observed(&mut self, round: &Round, now: u64) {
-        self.rounds += 1;
-        self.last_round = now;
-        self.round_error = None;
-        self.seen = Some((round.began, round.ended));
-        let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
-        self.not_up = self.topology.ids().filter_map(trouble).collect();
-        self.unseen = self.not_up.keys().copied().filter(|id| !round.anybody_sees(*id)).collect();
-        let out = self.out();
-        let watched: Vec<_> = self.watched.iter().map(|(id, w)| (*id, *w)).collect();
-        for (node, (eligible, since)) in watched {
-            if round.began < eligible {
-                continue;
-            }
-            let run = &self.state.nodes[&node];
-            let waived = matches!(run.outcome, Some(Outcome::Skipped(_)));
-            let gates = crate::GatePolicy { new_process: self.policy.gates.new_process && !waived };
-            match judge(round, node, &out, gates, run.generation) {
-                Err(gate) => {
-                    self.watched.insert(node, (eligible, None));
-                    self.unconfirmed(node, gate, now);
-                }
-                Ok(()) => {
-                    if since.is_none() {
-                        self.step(Transition::Healthy { node }, now);
-                    }
-                    let since = since.unwrap_or(round.ended);
-                    self.watched.insert(node, (eligible, Some(since)));
-                    self.healthy(node, round.ended.saturating_sub(since), now);
-                }
-            }
-        }
-    }
-
-    fn healthy(&mut self, node: NodeId, stable_ms: u64, now: u64) {
-        if self.waits.remove(&node) {
-            self.effects.push_back(Effect::Healthy(node));
-        }
-        let ended = self.state.nodes[&node].phase != Phase::Running;
-        if ended && stable_ms >= self.policy.stable_ms {
-            self.watched.remove(&node);
-            self.step(Transition::Confirmed { node }, now);
-        }
-    }
-
-    fn unconfirmed(&mut self, node: NodeId, gate: GateFailure, now: u64) {
-        if self.state.nodes[&node].gate.as_ref() != Some(&gate) {
-            self.step(Transition::Unconfirmed { node, gate }, now);
-        }
-    }
-
-    fn ended(&mut self, node: NodeId, outcome: Outcome, now: u64) {
-        self.waits.remove(&node);
-        if self.state.nodes.get(&node).is_none_or(|run| run.phase != Phase::Running) {
-            return; // Its time was over before; the end comes too late to count.
-        }
-        self.step(Transition::Ended { node, outcome }, now);
-        if self.policy.observes() {
-            self.watched.entry(node).or_insert((now, None));
-        }
-    }
-
     fn stop(&mut self, cause: StopCause, now: u64) {
         if self.state.stopping.is_none() {
             self.step(Transition::Stopping { cause }, now);
         }
-    }
-
-    fn deadline(&self, run: &NodeRun) -> Option<u64> {
-        if !matches!(run.phase, Phase::Running | Phase::Confirming) || self.state.end.is_some() {
-            return None;
-        }
-        // A runner that was away didn't watch: the node's time counts from its return.
-        Some(run.started_at?.max(self.state.taken_up_at) + self.policy.timeout_ms?)
     }
 
     fn advance(&mut self, now: u64) {
@@ -414,168 +346,6 @@ impl Job {
         self.start(now);
         self.record_holds(now);
         self.finish(now);
-    }
-
-    fn time_out(&mut self, now: u64) {
-        let Some(limit_ms) = self.policy.timeout_ms else {
-            return;
-        };
-        let over: Vec<_> = self
-            .state
-            .nodes
-            .iter()
-            .filter(|(_, run)| self.deadline(run).is_some_and(|deadline| deadline <= now))
-            .map(|(id, run)| (*id, run.phase, run.gate.clone()))
-            .collect();
-        for (node, phase, gate) in over {
-            self.watched.remove(&node);
-            self.waits.remove(&node);
-            self.step(Transition::TimedOut { node, limit_ms, gate }, now);
-            if phase == Phase::Running {
-                self.effects.push_back(Effect::Cancel(node));
-            }
-        }
-    }
-
-    fn start(&mut self, now: u64) {
-        self.holds.clear();
-        let waiting: Vec<_> =
-            self.order.iter().copied().filter(|id| self.is_waiting(*id)).collect();
-        let mut state = ClusterState { out: self.out(), not_up: self.not_up.clone() };
-        let observes = self.policy.observes();
-        if observes && self.policy.ignore_down_nodes && self.state.stopping.is_none() {
-            for node in waiting.iter().copied().filter(|id| state.not_up.contains_key(id)) {
-                self.step(Transition::LeftDown { node }, now);
-            }
-        }
-        // The first down target, and the one that runs now, if any: each goes alone.
-        let down = observes.then(|| self.down_first(&waiting, &state)).flatten();
-        let mut occupied = Occupied::new(&self.topology, &self.policy, &self.state, now);
-        self.next_pause_end = occupied.next_pause_end();
-        let mut admitted = Vec::new();
-        for node in waiting {
-            if !self.is_waiting(node) {
-                continue;
-            }
-            let started = self.state.started as usize + admitted.len();
-            let reason = self.holds_start(node, started, down, &occupied, &state, now);
-            match reason {
-                Some(reason) => {
-                    self.holds.insert(node, reason);
-                }
-                None => {
-                    occupied.occupy(node);
-                    if observes {
-                        state.out.insert(node);
-                    }
-                    admitted.push(node);
-                }
-            }
-        }
-        self.alone.extend(down.filter(|down| admitted.contains(down)));
-        for node in admitted {
-            let attempt = self.state.nodes[&node].attempt + 1;
-            self.step(Transition::Started { node, attempt }, now);
-            let baseline = self.policy.gates.new_process;
-            self.effects.push_back(Effect::Start { node, attempt, baseline });
-        }
-        if let Some(limit) = self.state.stop_after
-            && self.state.started >= limit
-            && self.state.nodes.values().any(|run| run.phase == Phase::Waiting)
-        {
-            self.stop(StopCause::StopAfter(limit), now);
-        }
-    }
-
-    fn is_waiting(&self, node: NodeId) -> bool {
-        self.state.nodes[&node].phase == Phase::Waiting
-    }
-
-    /// A target that was down when it was started and isn't confirmed, or else the first that is down.
-    fn down_first(&self, waiting: &[NodeId], state: &ClusterState) -> Option<NodeId> {
-        self.active().find(|id| self.alone.contains(id)).or_else(|| {
-            let down = |id: &NodeId| self.is_waiting(*id) && state.not_up.contains_key(id);
-            waiting.iter().copied().find(down)
-        })
-    }
-
-    fn active(&self) -> impl Iterator<Item = NodeId> {
-        let active = |run: &NodeRun| matches!(run.phase, Phase::Running | Phase::Confirming);
-        self.state.nodes.iter().filter(move |(_, run)| active(run)).map(|(id, _)| *id)
-    }
-
-    fn holds_start(
-        &self,
-        node: NodeId,
-        started: usize,
-        down: Option<NodeId>,
-        occupied: &Occupied<'_>,
-        state: &ClusterState,
-        now: u64,
-    ) -> Option<Reason> {
-        if let Some(cause) = &self.state.stopping {
-            return Some(Reason::Stopping(cause.clone()));
-        }
-        if let Some(limit) = self.state.stop_after.filter(|limit| started >= *limit as usize) {
-            return Some(Reason::Stopping(StopCause::StopAfter(limit)));
-        }
-        match down {
-            Some(down) if down != node => return Some(Reason::DownFirst(down)),
-            Some(_) => {
-                if let Some(other) = self.active().next() {
-                    return Some(Reason::OneAtATime(other));
-                }
-            }
-            None => {
-                if let Some(reason) = occupied.holds(node) {
-                    return Some(reason);
-                }
-            }
-        }
-        if self.policy.observes()
-            && let Some(reason) = self.stale(now)
-        {
-            return Some(reason);
-        }
-        let replicas = &self.topology.replicas;
-        match may_start(&self.topology, replicas, &self.policy, state, node) {
-            Verdict::Admit => None,
-            Verdict::Hold(reason) => Some(reason),
-        }
-    }
-
-    /// A start needs a round that began after the last node was released and ended lately.
-    fn stale(&self, now: u64) -> Option<Reason> {
-        if let Some(why) = &self.round_error {
-            return Some(Reason::RoundFailed(why.clone()));
-        }
-        let fresh = self.seen.is_some_and(|(began, ended)| {
-            began >= self.state.released_at
-                && began >= self.state.taken_up_at
-                && now.saturating_sub(ended) <= self.policy.round_max_age_ms
-        });
-        (!fresh).then_some(Reason::NoFreshRound)
-    }
-
-    /// Records what holds the first waiting node of each data center, where it changed.
-    fn record_holds(&mut self, now: u64) {
-        let mut centers = BTreeSet::new();
-        let mut changed = Vec::new();
-        for node in &self.order {
-            let Some(reason) = self.holds.get(node) else {
-                continue;
-            };
-            if !centers.insert(&self.topology.node(*node).data_center) {
-                continue;
-            }
-            let passing = matches!(reason, Reason::NoFreshRound | Reason::Stopping(_));
-            if !passing && self.state.nodes[node].held.as_ref() != Some(reason) {
-                changed.push((*node, reason.clone()));
-            }
-        }
-        for (node, reason) in changed {
-            self.step(Transition::Held { node, reason }, now);
-        }
     }
 
     fn finish(&mut self, now: u64) {

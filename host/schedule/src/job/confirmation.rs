@@ -1,0 +1,98 @@
+//! What a round, an end or the time says of nodes that have been started.
+use super::{Effect, Job, NodeRun, Phase};
+use crate::{GateFailure, GatePolicy, Outcome, Round, Transition, judge};
+use alloc::vec::Vec;
+use quorate_ring::NodeId;
+
+impl Job {
+    pub(super) fn observed(&mut self, round: &Round, now: u64) {
+        self.rounds += 1;
+        self.last_round = now;
+        self.round_error = None;
+        self.seen = Some((round.began, round.ended));
+        let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
+        self.not_up = self.topology.ids().filter_map(trouble).collect();
+        self.unseen = self.not_up.keys().copied().filter(|id| !round.anybody_sees(*id)).collect();
+        let out = self.out();
+        let watched: Vec<_> = self.watched.iter().map(|(id, w)| (*id, *w)).collect();
+        for (node, (eligible, since)) in watched {
+            if round.began < eligible {
+                continue;
+            }
+            let run = &self.state.nodes[&node];
+            let waived = matches!(run.outcome, Some(Outcome::Skipped(_)));
+            let gates = GatePolicy { new_process: self.policy.gates.new_process && !waived };
+            match judge(round, node, &out, gates, run.generation) {
+                Err(gate) => {
+                    self.watched.insert(node, (eligible, None));
+                    self.unconfirmed(node, gate, now);
+                }
+                Ok(()) => {
+                    if since.is_none() {
+                        self.step(Transition::Healthy { node }, now);
+                    }
+                    let since = since.unwrap_or(round.ended);
+                    self.watched.insert(node, (eligible, Some(since)));
+                    self.healthy(node, round.ended.saturating_sub(since), now);
+                }
+            }
+        }
+    }
+
+    fn healthy(&mut self, node: NodeId, stable_ms: u64, now: u64) {
+        if self.waits.remove(&node) {
+            self.effects.push_back(Effect::Healthy(node));
+        }
+        let ended = self.state.nodes[&node].phase != Phase::Running;
+        if ended && stable_ms >= self.policy.stable_ms {
+            self.watched.remove(&node);
+            self.step(Transition::Confirmed { node }, now);
+        }
+    }
+
+    pub(super) fn unconfirmed(&mut self, node: NodeId, gate: GateFailure, now: u64) {
+        if self.state.nodes[&node].gate.as_ref() != Some(&gate) {
+            self.step(Transition::Unconfirmed { node, gate }, now);
+        }
+    }
+
+    pub(super) fn ended(&mut self, node: NodeId, outcome: Outcome, now: u64) {
+        self.waits.remove(&node);
+        if self.state.nodes.get(&node).is_none_or(|run| run.phase != Phase::Running) {
+            return; // Its time was over before; the end comes too late to count.
+        }
+        self.step(Transition::Ended { node, outcome }, now);
+        if self.policy.observes() {
+            self.watched.entry(node).or_insert((now, None));
+        }
+    }
+
+    pub(super) fn deadline(&self, run: &NodeRun) -> Option<u64> {
+        if !matches!(run.phase, Phase::Running | Phase::Confirming) || self.state.end.is_some() {
+            return None;
+        }
+        // A runner that was away didn't watch: the node's time counts from its return.
+        Some(run.started_at?.max(self.state.taken_up_at) + self.policy.timeout_ms?)
+    }
+
+    pub(super) fn time_out(&mut self, now: u64) {
+        let Some(limit_ms) = self.policy.timeout_ms else {
+            return;
+        };
+        let over: Vec<_> = self
+            .state
+            .nodes
+            .iter()
+            .filter(|(_, run)| self.deadline(run).is_some_and(|deadline| deadline <= now))
+            .map(|(id, run)| (*id, run.phase, run.gate.clone()))
+            .collect();
+        for (node, phase, gate) in over {
+            self.watched.remove(&node);
+            self.waits.remove(&node);
+            self.step(Transition::TimedOut { node, limit_ms, gate }, now);
+            if phase == Phase::Running {
+                self.effects.push_back(Effect::Cancel(node));
+            }
+        }
+    }
+}
