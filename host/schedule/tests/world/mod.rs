@@ -122,6 +122,8 @@ pub struct World {
     pub manners: BTreeMap<NodeId, Manner>,
     /// Down for everyone, whatever the job does.
     pub down: BTreeSet<NodeId>,
+    /// Nodes that were down when they were started.
+    pub rescued: BTreeSet<NodeId>,
     pub running: BTreeMap<NodeId, u64>,
     pub ended: BTreeMap<NodeId, u64>,
     pub record: Vec<(u64, Transition)>,
@@ -146,6 +148,7 @@ impl World {
             now: 1_000_000,
             manners: BTreeMap::new(),
             down: BTreeSet::new(),
+            rescued: BTreeSet::new(),
             running: BTreeMap::new(),
             ended: BTreeMap::new(),
             record: Vec::new(),
@@ -276,7 +279,9 @@ impl World {
                     if baseline {
                         self.job.handle(Event::Baseline(node, Some(1)), self.now);
                     }
-                    self.down.remove(&node);
+                    if self.down.remove(&node) {
+                        self.rescued.insert(node);
+                    }
                     self.ended.remove(&node);
                     self.starts.push((self.now, node));
                     self.running.insert(node, self.now + self.of(node).takes);
