@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from cluster import Cluster
 from install import Installation, locked
+from node import NodeFault
 
 
 def make_archives(installation: Installation) -> None:
@@ -23,6 +24,9 @@ def make_archives(installation: Installation) -> None:
             # The archive is written when the JVM ends, and only when it ends by itself.
             node.nodetool("info")
             node.service("stop")
+        for archive in (server, nodetool):
+            if not archive.is_file():
+                raise NodeFault(f"java wrote no {archive}: {cluster.directory}/node1/log/console.log")
         cluster.remove()
         server.rename(installation.server_archive)
         nodetool.rename(installation.nodetool_archive)

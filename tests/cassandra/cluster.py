@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
+import fcntl
 import os
 import random
 import shutil
@@ -11,10 +13,11 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from install import DEFAULT_CACHE, Installation, install
 from jvm import JMX_PORT
-from node import CQL_PORT, STORAGE_PORT, Node, NodeFault, process_has, read_pid
+from node import CQL_PORT, STORAGE_PORT, Node, NodeFault
 from sshd import SSH_PORT, Sshd, make_key, write_client_config
 
 PORTS = (STORAGE_PORT, CQL_PORT, JMX_PORT, SSH_PORT)
@@ -43,17 +46,36 @@ def free_addresses(count: int) -> list[str]:
 
 def sweep(runs: Path) -> None:
     """Takes down clusters whose harness died without doing so."""
-    for owner in runs.glob("*/owner"):
-        pid = read_pid(owner)
-        if pid is None or process_has(pid, str(owner.parent)) or Path(f"/proc/{pid}").exists():
-            continue
-        directory = owner.parent
-        (directory / "closed").touch()
-        for place in directory.glob("node*"):
-            node = Node(place, place.name, "", "")
-            Sshd(node, directory / "login").stop()
-            node.kill()
-        owner.unlink()
+    for path in runs.glob("*/owner"):
+        directory = path.parent
+        with open(path) as owner:
+            try:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            nodes = [Node(place, place.name, "", "") for place in directory.glob("node*")]
+            end_all(directory, nodes, [Sshd(node, directory / "login") for node in nodes])
+            shutil.rmtree(directory)
+
+
+def own(directory: Path) -> IO[str]:
+    """Marks a cluster's directory as owned for as long as this process lives and the file is open."""
+    unlocked = directory / "owner.new"
+    owner = open(unlocked, "w")
+    fcntl.flock(owner, fcntl.LOCK_EX)
+    unlocked.rename(directory / "owner")
+    return owner
+
+
+def end_all(directory: Path, nodes: list[Node], sshds: list[Sshd]) -> None:
+    """Ends what runs for a cluster, each also where another can't be ended."""
+    # From here on no node is started any more, whoever still tries.
+    (directory / "closed").touch()
+    with contextlib.ExitStack() as stack:
+        for node in nodes:
+            stack.callback(node.kill)
+        for sshd in sshds:
+            stack.callback(sshd.stop)
 
 
 class Cluster:
@@ -65,7 +87,7 @@ class Cluster:
         self.installation = installation
         self.directory = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self.directory.mkdir(parents=True)
-        (self.directory / "owner").write_text(str(os.getpid()))
+        self.owner = own(self.directory)
         self.nodes = [
             Node(self.directory / f"node{n}", address, "dc1", f"rack{n}")
             for n, address in enumerate(free_addresses(count), start=1)
@@ -98,14 +120,12 @@ class Cluster:
 
     def down(self) -> None:
         """Ends what was started for this cluster; logs stay, data goes."""
-        (self.directory / "closed").touch()
-        for sshd in self.sshds:
-            sshd.stop()
+        end_all(self.directory, self.nodes, self.sshds)
         for node in self.nodes:
-            node.kill()
             for name in ("data", "commitlog", "hints", "caches", "cdc", "tmp"):
                 shutil.rmtree(node.directory / name, ignore_errors=True)
-        (self.directory / "owner").unlink(missing_ok=True)
+        (self.directory / "owner").unlink()
+        self.owner.close()
 
     def remove(self) -> None:
         """Deletes the directory of a cluster that is down."""
@@ -153,7 +173,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where Cassandra is installed")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = Cluster(install(args.cache), args.nodes)
     try:
         with cluster:

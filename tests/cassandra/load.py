@@ -1,10 +1,11 @@
 """Steady reads and writes at LOCAL_QUORUM, in a process of its own, counted.
 
-    load.py --rate N ADDRESS...
+    load.py --rate N --connected N ADDRESS...
 
-Prints a line of JSON once requests succeed on a connection to every node. When standard input ends it stops
+Prints a line of JSON once requests succeed over connections to so many nodes. When standard input ends it stops
 and prints what happened as JSON. A request is sent a second time, to another node, only where its connection
-broke; anything else that isn't a success is a failure.
+broke (`retried`) or where a node that is being drained answered that it shuts down (`refused`). Anything else that
+isn't a success is a failure, a second try's too: replicas that are missing, timeouts, any other overload.
 """
 from __future__ import annotations
 
@@ -25,17 +26,27 @@ from cassandra.policies import (
     RetryPolicy,
     TokenAwarePolicy,
 )
+from cassandra.protocol import OverloadedErrorMessage
 
 KEYSPACE = "quorate_load"
 ROWS = 500
 KEPT_FAILURES = 20
 
 
+def says_goodbye(error: object) -> bool:
+    """Whether a node answered, instead of carrying out the request, that it shuts down.
+
+    A drain does that on connections that it is about to close; the protocol has no message of its own for it.
+    """
+    return isinstance(error, OverloadedErrorMessage) and error.message == "Server is shutting down"
+
+
 class OnceElsewhere(RetryPolicy):
-    """Where the connection broke: once, on another node. Nothing else is tried again."""
+    """Where the coordinator went away: once, on another node. Nothing else is tried again."""
 
     def __init__(self) -> None:
-        self.retries = 0
+        self.retried = 0
+        self.refused = 0
 
     def on_read_timeout(self, *_: object, **__: object) -> tuple[int, None]:
         return self.RETHROW, None
@@ -47,10 +58,13 @@ class OnceElsewhere(RetryPolicy):
         return self.RETHROW, None
 
     def on_request_error(
-        self, query: object, consistency: int, error: Exception, retry_num: int
+        self, query: object, consistency: int, error: object, retry_num: int
     ) -> tuple[int, None]:
         if retry_num == 0 and isinstance(error, ConnectionException):
-            self.retries += 1
+            self.retried += 1
+            return self.RETRY_NEXT_HOST, None
+        if retry_num == 0 and says_goodbye(error):
+            self.refused += 1
             return self.RETRY_NEXT_HOST, None
         return self.RETHROW, None
 
@@ -67,7 +81,8 @@ class Load:
         self.latencies: list[float] = []
         # The newest value of each row that is known to be written.
         self.written = [0] * ROWS
-        self.next = 1
+        # Above every value of an earlier run, which would hide stale reads of this one.
+        self.next = time.time_ns()
         self.write = session.prepare(f"INSERT INTO {KEYSPACE}.rows (id, value) VALUES (?, ?)")
         self.read = session.prepare(f"SELECT value FROM {KEYSPACE}.rows WHERE id = ?")
         for statement in (self.write, self.read):
@@ -121,7 +136,7 @@ class Load:
         with self.lock:
             self.lock.wait_for(lambda: self.under_way == 0, timeout)
 
-    def report(self, retries: int) -> dict[str, object]:
+    def report(self, policy: OnceElsewhere) -> dict[str, object]:
         with self.lock:
             ordered = sorted(self.latencies)
             latency = {
@@ -132,7 +147,8 @@ class Load:
             return {
                 **self.counts,
                 "unanswered": self.under_way,
-                "retried": retries,
+                "retried": policy.retried,
+                "refused": policy.refused,
                 **latency,
                 "failures": self.failures,
             }
@@ -144,13 +160,12 @@ def prepare(session: Session) -> None:
         "{'class': 'NetworkTopologyStrategy', 'dc1': 3}"
     )
     session.execute(f"CREATE TABLE IF NOT EXISTS {KEYSPACE}.rows (id int PRIMARY KEY, value bigint)")
-    # Values of an earlier run would hide stale reads of this one.
-    session.execute(f"TRUNCATE {KEYSPACE}.rows")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=float, required=True, help="requests per second")
+    parser.add_argument("--connected", type=int, required=True, help="nodes that must be connected at first")
     parser.add_argument("addresses", nargs="+")
     args = parser.parse_args()
     retry = OnceElsewhere()
@@ -184,11 +199,11 @@ def main() -> int:
         due = max(due + 1 / args.rate, time.monotonic() - 1)
         load.send()
         connected = sum(state["open_count"] > 0 for state in session.get_pool_state().values())
-        if not ready and connected == len(args.addresses) and load.counts["succeeded"] > args.rate:
+        if not ready and connected >= args.connected and load.counts["succeeded"] > args.rate:
             ready = True
-            print(json.dumps({"ready": load.report(retry.retries)}), flush=True)
+            print(json.dumps({"ready": load.report(retry)}), flush=True)
     load.finish(30)
-    print(json.dumps(load.report(retry.retries)), flush=True)
+    print(json.dumps(load.report(retry)), flush=True)
     cluster.shutdown()
     return 0
 

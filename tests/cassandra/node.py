@@ -50,10 +50,11 @@ def listeners() -> set[tuple[str, int]]:
     return found
 
 
-def process_has(pid: int, word: str) -> bool:
-    """Whether a process runs and has this word on its command line; pids are used again."""
+def process_has(pid: int, text: str) -> bool:
+    """Whether a process runs and has this on its command line; pids are used again."""
     try:
-        return word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        # Not word by word: sshd joins its own.
+        return text.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
@@ -82,7 +83,7 @@ class Node:
         for name in ("bin", "conf", "home", "log", "tmp"):
             (self.directory / name).mkdir(parents=True)
         for name in ("service", "nodetool"):
-            shutil.copy(HERE / "node" / name, self.directory / "bin" / name)
+            shutil.copy(HERE / "bin" / name, self.directory / "bin" / name)
         (self.directory / "bin" / "java").symlink_to(installation.java)
         conf = self.directory / "conf"
         # JSON is YAML.
@@ -135,15 +136,10 @@ class Node:
             "auto_snapshot": False,
         }
 
-    @property
-    def server_word(self) -> str:
-        """What the command line of this node's server has and no other's."""
-        return f"@{self.directory}/conf/server.args"
-
     def pid(self) -> int | None:
         """The server's process, where it runs."""
         pid = read_pid(self.directory / "pid")
-        return pid if pid and process_has(pid, self.server_word) else None
+        return pid if pid and process_has(pid, f"@{self.directory}/conf/server.args") else None
 
     def serves(self) -> bool:
         """Whether CQL clients are accepted."""

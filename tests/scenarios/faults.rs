@@ -106,7 +106,7 @@ async fn a_broken_connection_is_taken_up_again_and_nothing_runs_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_megabytes_of_output_need_little_memory() {
     const BYTES: u64 = 200 << 20;
-    const PEAK_KB: u64 = 160 << 10;
+    const PEAK_KB: u64 = 96 << 10;
     let stage = Stage::new(1, 1, 1).await;
     let text = format!("head -c {BYTES} /dev/zero | tr '\\0' x");
     let mut child = stage.spawn("run", &["--impact", "none", "--command", &text]);
