@@ -77,23 +77,6 @@ async fn an_action_is_ended_at_its_time_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_short_action_on_an_open_connection_takes_little_time() {
-    let server = Server::start();
-    let client = server.ssh();
-    client.query(&["true"]).await.unwrap();
-    let mut best = Duration::MAX;
-    for seq in 1..=10 {
-        let mut action = action(&["true"]);
-        action.id.seq = seq;
-        let begun = Instant::now();
-        assert_eq!(client.act(&action, &Watch::default()).await.unwrap(), exited(0));
-        best = best.min(begun.elapsed());
-    }
-    println!("an action that does nothing: {best:?} at best");
-    assert!(best < Duration::from_millis(300), "{best:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_forgotten_is_gone_but_for_the_claim() {
     let server = Server::start();
     let client = server.ssh();
