@@ -52,6 +52,9 @@ pub fn judge(
     }
     // Gate 2: sees itself and everybody whom all observers see.
     let own = round.own(node)?;
+    if own.statuses.len() > 1 && round.views.iter().all(|view| view.observer == node) {
+        return Err(GateFailure::NoRound("no other node could be asked".into()));
+    }
     let sees = |other: NodeId| own.statuses.get(&other).copied();
     if !sees(node).is_some_and(NodeStatus::is_up_normal) {
         return Err(GateFailure::NotUp { observer: node, status: sees(node) });

@@ -12,6 +12,8 @@ pub struct ClusterState {
     /// Nodes that an observer of the newest round doesn't show as `UN`, with what it shows; `None`
     /// where it doesn't show the node at all.
     pub not_up: BTreeMap<NodeId, Option<NodeStatus>>,
+    /// Those of them that every observer shows as down.
+    pub down: BTreeSet<NodeId>,
 }
 
 /// The guard's answer.
@@ -25,7 +27,8 @@ pub enum Verdict {
 
 /// Whether `node` may be started, whoever proposes it.
 ///
-/// A node that is out already changes nothing and is admitted. Any other is held while another node
+/// A node that every observer shows as down changes nothing and is admitted. One that some observer
+/// doesn't show as `UN` is held: it joins, leaves or moves, or the observers disagree. Any other is held while another node
 /// of its data center isn't `UN` for a cause other than this job (with `--ignore-down-nodes`: while a
 /// node that shares a range with it isn't), and while a node that shares a range with it has been
 /// started by this job and isn't confirmed.
@@ -39,8 +42,11 @@ pub fn may_start(
     if policy.impact == Impact::None || policy.unguarded {
         return Verdict::Admit;
     }
-    if state.not_up.contains_key(&node) && !state.out.contains(&node) {
+    if state.down.contains(&node) {
         return Verdict::Admit;
+    }
+    if let Some(status) = state.not_up.get(&node) {
+        return Verdict::Hold(Reason::Unsettled(*status));
     }
     let near = |other: NodeId| {
         replicas.shared(node, other).is_some()

@@ -71,8 +71,6 @@ pub enum Event {
     Observed(Round),
     /// A round failed; why.
     RoundFailed(String),
-    /// The node's generation was read, just before its command; `None` where the node was down.
-    Baseline(NodeId, Option<u64>),
     /// An action begins on the node: whatever was observed of it before counts no more.
     Acting(NodeId),
     /// The node's command waits until the node is healthy.
@@ -96,8 +94,6 @@ pub enum Effect {
         node: NodeId,
         /// 1 for the first attempt.
         attempt: u32,
-        /// Its gossip generation must be read first and told as [`Event::Baseline`].
-        baseline: bool,
     },
     /// All gates of a node whose command waits hold.
     Healthy(NodeId),
@@ -116,6 +112,11 @@ pub struct RoundRequest {
     pub observers: Vec<NodeId>,
     /// Whom to ask for their own: nodes that wait for their confirmation.
     pub subjects: Vec<NodeId>,
+    /// Whose gossip generation to read: nodes that are about to start.
+    pub starters: Vec<NodeId>,
+    /// Something waits to start: the cluster must be seen. Otherwise the observers needn't be asked
+    /// before one of the subjects answers.
+    pub look: bool,
 }
 
 /// A job that can't be made.
@@ -139,8 +140,12 @@ pub struct Job {
     /// When the newest usable round began and ended, and whom it doesn't show as `UN`.
     seen: Option<(u64, u64)>,
     not_up: BTreeMap<NodeId, Option<quorate_ring::NodeStatus>>,
-    /// Nodes that no observer of the newest round showed as `UN`: not worth asking.
-    unseen: BTreeSet<NodeId>,
+    /// Nodes that every observer of the newest round showed as down.
+    down: BTreeSet<NodeId>,
+    /// Generations that the newest round read.
+    generations: BTreeMap<NodeId, Result<Option<u64>, String>>,
+    /// How long the newest round took.
+    round_took: u64,
     round_error: Option<String>,
     last_round: u64,
     rounds: u64,
@@ -180,7 +185,9 @@ impl Job {
             state: State { nodes, ..State::default() },
             seen: None,
             not_up: BTreeMap::new(),
-            unseen: BTreeSet::new(),
+            down: BTreeSet::new(),
+            generations: BTreeMap::new(),
+            round_took: 0,
             round_error: None,
             last_round: 0,
             rounds: 0,
@@ -248,11 +255,10 @@ impl Job {
         match event {
             Event::TakeUp { stop_after } => {
                 self.step(Transition::TakenUp { stop_after }, now);
-                let unconfirmed = |run: &NodeRun| run.out && !run.stays_out;
-                let ids = self.state.nodes.iter().filter(|(_, run)| unconfirmed(run));
+                let ids = self.state.nodes.iter().filter(|(_, run)| run.out);
                 self.watched = ids.map(|(id, _)| (*id, (now, None))).collect();
             }
-            Event::Observed(round) => self.observed(&round, now),
+            Event::Observed(round) => self.observed(round.with_views(), now),
             Event::RoundFailed(why) => {
                 self.rounds += 1;
                 self.last_round = now;
@@ -264,9 +270,6 @@ impl Job {
                     self.unconfirmed(node, GateFailure::NoRound(why.clone()), now);
                 }
                 self.round_error = Some(why);
-            }
-            Event::Baseline(node, generation) => {
-                self.step(Transition::Baseline { node, generation }, now);
             }
             Event::Acting(node) => {
                 self.watched.remove(&node);
@@ -294,28 +297,56 @@ impl Job {
             return None;
         }
         let stale = self.holds.values().any(|r| matches!(r, Reason::NoFreshRound));
-        let looking = stale
-            || self
-                .holds
-                .values()
-                .any(|r| matches!(r, Reason::NodeDown { .. } | Reason::RoundFailed(_)));
-        if self.watched.is_empty() && !looking {
+        let blind = |r: &Reason| {
+            matches!(
+                r,
+                Reason::NodeDown { .. }
+                    | Reason::Unsettled(_)
+                    | Reason::NoBaseline(_)
+                    | Reason::RoundFailed(_)
+            )
+        };
+        let look = stale || self.holds.values().any(blind);
+        if self.watched.is_empty() && !look {
             return None;
         }
-        let pause = self.last_round + self.policy.round_pause_ms;
-        let not_before = if stale && self.round_error.is_none() { now } else { pause };
-        let mut unfit = self.out();
-        unfit.extend(&self.unseen);
-        if unfit.len() == self.topology.nodes.len() {
-            // Nobody is known to be fit. Those that wait are asked for their own view anyway; where
-            // none waits, whoever may answer is asked.
-            unfit.retain(|_| !self.watched.is_empty());
-        }
+        let at_once = stale && self.round_error.is_none();
+        let out = self.out();
+        let unfit = [&out | &self.down, out, BTreeSet::new()];
+        let pick = |unfit: &BTreeSet<NodeId>| {
+            observe::observers(&self.topology, unfit, self.rounds, OBSERVERS)
+        };
+        // Where nobody is known to be fit, those are asked that aren't out; where everybody is out,
+        // the waiting nodes' own views have to do.
+        let candidates = if self.watched.is_empty() { &unfit[..] } else { &unfit[..2] };
+        let observers = candidates.iter().map(pick).find(|chosen| !chosen.is_empty());
         Some(RoundRequest {
-            not_before,
-            observers: observe::observers(&self.topology, &unfit, self.rounds, OBSERVERS),
+            not_before: if at_once { now } else { self.next_look() },
+            observers: observers.unwrap_or_default(),
             subjects: self.watched.keys().copied().collect(),
+            starters: if self.policy.gates.new_process && look {
+                self.select(now, false).admitted
+            } else {
+                Vec::new()
+            },
+            look,
         })
+    }
+
+    /// When to look again: after the pause; but where all that is missing is the rest of a stable time,
+    /// so that the look ends with it.
+    fn next_look(&self) -> u64 {
+        let regular = self.last_round + self.policy.round_pause_ms;
+        let stable = |since: u64| since + self.policy.stable_ms;
+        let ends: Option<Vec<u64>> =
+            self.watched.values().map(|(_, since)| since.map(stable)).collect();
+        let Some(end) = ends.and_then(|ends| ends.into_iter().min()) else {
+            return regular;
+        };
+        let last = end.saturating_sub(self.round_took / 2);
+        // Another regular look fits in before it, or it is too late for that.
+        let fits = regular + self.round_took + self.policy.round_pause_ms <= last;
+        if fits { regular } else { last.max(self.last_round) }
     }
 
     fn step(&mut self, transition: Transition, now: u64) {
@@ -350,12 +381,16 @@ impl Job {
 
     fn finish(&mut self, now: u64) {
         let count = |phase: Phase| self.state.nodes.values().filter(|r| r.phase == phase).count();
-        let left = count(Phase::Waiting) as u32;
-        let active = count(Phase::Running) + count(Phase::Confirming);
-        if active > 0 || left > 0 && self.state.stopping.is_none() {
+        let (left, failed) = (count(Phase::Waiting) as u32, count(Phase::Failed) as u32);
+        if count(Phase::Running) + count(Phase::Confirming) > 0 {
             return;
         }
-        let failed = count(Phase::Failed) as u32;
+        if left > 0 && self.state.stopping.is_none() {
+            if !self.is_stuck() {
+                return;
+            }
+            self.stop(StopCause::Stuck, now);
+        }
         let end = if failed > 0 {
             End::Failed { failed, left }
         } else if left > 0 {

@@ -5,7 +5,7 @@ use alloc::{
     string::String,
     vec::Vec,
 };
-use quorate_ring::{NodeId, NodeStatus, Topology};
+use quorate_ring::{Liveness, NodeId, NodeStatus, Topology};
 
 /// How the cluster looks to one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub struct Round {
     pub views: Vec<View>,
     /// The waiting nodes' own answers.
     pub selves: Vec<SelfView>,
+    /// Of nodes that are about to start: their gossip generation, absent where their Cassandra is
+    /// down, or why it can't be known.
+    pub generations: BTreeMap<NodeId, Result<Option<u64>, String>>,
 }
 
 impl Round {
@@ -61,10 +64,25 @@ impl Round {
         })
     }
 
-    /// Whether any other node shows it as `UN`.
-    pub(crate) fn anybody_sees(&self, node: NodeId) -> bool {
-        let mut others = self.views.iter().filter(|view| view.observer != node);
-        others.any(|v| v.statuses.get(&node).copied().is_some_and(NodeStatus::is_up_normal))
+    /// Whether every other observer shows it as down: then it is out already, whatever is done to it.
+    pub(crate) fn all_show_down(&self, node: NodeId) -> bool {
+        let mut others = self.views.iter().filter(|view| view.observer != node).peekable();
+        let down = |view: &View| {
+            view.statuses.get(&node).is_some_and(|status| status.liveness == Liveness::Down)
+        };
+        others.peek().is_some() && others.all(down)
+    }
+
+    /// Takes the waiting nodes' own answers for views where there is no other: everybody is out.
+    pub(crate) fn with_views(mut self) -> Self {
+        if self.views.is_empty() {
+            let view = |own: &SelfView| {
+                let statuses = own.answer.as_ref().ok()?.statuses.clone();
+                Some(View { observer: own.node, statuses })
+            };
+            self.views = self.selves.iter().filter_map(view).collect();
+        }
+        self
     }
 
     pub(crate) fn own(&self, node: NodeId) -> Result<&SelfAnswer, GateFailure> {

@@ -55,7 +55,7 @@ pub struct GatePolicy {
 
 /// Everything that bounds a job. Durations are milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Policy {
     /// Who proposes the order.
     pub strategy: Strategy,

@@ -15,6 +15,17 @@ pub enum Reason {
         /// A keyspace of which both hold a range.
         keyspace: KeyspaceName,
     },
+    /// A node that shares a range runs too, and the strategy keeps them apart.
+    NeighbourRuns {
+        /// The node that runs.
+        other: NodeId,
+        /// A keyspace of which both hold a range.
+        keyspace: KeyspaceName,
+    },
+    /// The node itself is neither up nor down: it joins, leaves or moves, or its observers disagree.
+    Unsettled(Option<NodeStatus>),
+    /// Its gossip generation must be known before it is started, and can't be read; why.
+    NoBaseline(String),
     /// A node is down that this job hasn't started.
     NodeDown {
         /// The node.
@@ -54,6 +65,15 @@ impl Reason {
                 "shares a range of {keyspace} with {}, which is out",
                 name(*out)
             )),
+            Self::NeighbourRuns { other, keyspace } => format(format_args!(
+                "shares a range of {keyspace} with {}, which runs",
+                name(*other)
+            )),
+            Self::Unsettled(Some(status)) => {
+                format(format_args!("it is {status} in the view of an observer"))
+            }
+            Self::Unsettled(None) => String::from("an observer doesn't show it"),
+            Self::NoBaseline(why) => format(format_args!("its nodetool info can't be read: {why}")),
             Self::NodeDown { down, status } => {
                 let node = topology.node(*down);
                 let shown = match status {
@@ -71,7 +91,7 @@ impl Reason {
             Self::Pause { after, .. } => format(format_args!("pause after {}", name(*after))),
             Self::NoFreshRound => String::from("looking at the cluster"),
             Self::RoundFailed(why) => format(format_args!("the cluster can't be observed: {why}")),
-            Self::Stopping(cause) => format(format_args!("{cause}")),
+            Self::Stopping(cause) => format(format_args!("no further node is started: {cause}")),
         }
     }
 }

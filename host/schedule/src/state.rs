@@ -59,15 +59,18 @@ impl State {
                 self.failed = 0;
                 self.stopping = None;
                 self.end = None;
+                // A new run waits again for what the last one gave up.
+                self.nodes.values_mut().for_each(|run| run.stays_out = false);
             }
             Transition::Stopping { cause } => self.stopping = Some(cause.clone()),
             Transition::Finished { end } => self.end = Some(end.clone()),
-            Transition::Started { node, attempt } => {
+            Transition::Started { node, attempt, generation } => {
                 self.started += 1;
                 if let Some(run) = self.nodes.get_mut(node) {
                     *run = NodeRun {
                         phase: Phase::Running,
                         attempt: *attempt,
+                        generation: *generation,
                         out: observes,
                         started_at: Some(at),
                         ..NodeRun::default()
@@ -110,9 +113,7 @@ impl State {
                     }
                 }
             }
-            Transition::Baseline { node, generation } => {
-                self.change(*node, |run| run.generation = *generation);
-            }
+            Transition::GivenUp { node } => self.change(*node, |run| run.stays_out = true),
             Transition::LeftDown { node } => self.change(*node, |run| {
                 run.phase = Phase::Skipped;
                 run.outcome = Some(Outcome::Skipped("it is down".into()));

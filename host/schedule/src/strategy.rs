@@ -1,7 +1,7 @@
 //! The native strategies and the limits beside them: what they hold back before the guard is asked.
 use crate::{Phase, Policy, Reason, Strategy, state::State};
 use alloc::{collections::BTreeSet, vec::Vec};
-use quorate_ring::{DataCenter, NodeId, Topology};
+use quorate_ring::{DataCenter, KeyspaceName, NodeId, Topology};
 
 /// What is occupied at one moment.
 pub(crate) struct Occupied<'a> {
@@ -89,8 +89,12 @@ impl<'a> Occupied<'a> {
             }
             Strategy::Topology => {
                 let out = self.busy.iter().find_map(|other| Some((*other, shared(*other)?)));
-                out.map(|(out, keyspace)| Reason::NeighbourOut { out, keyspace: keyspace.clone() })
-                    .or_else(|| pause(&|other| shared(other).is_some()))
+                let observes = self.policy.observes();
+                let reason = |(out, keyspace): (NodeId, &KeyspaceName)| match observes {
+                    true => Reason::NeighbourOut { out, keyspace: keyspace.clone() },
+                    false => Reason::NeighbourRuns { other: out, keyspace: keyspace.clone() },
+                };
+                out.map(reason).or_else(|| pause(&|other| shared(other).is_some()))
             }
         }
     }

@@ -37,16 +37,19 @@ pub enum StopCause {
     StopAfter(u32),
     /// A person asked.
     Requested,
+    /// What waits is held by nodes that are waited for no more.
+    Stuck,
 }
 
 impl fmt::Display for StopCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failures { failed, allowed } => {
-                write!(f, "stopped: {failed} failed, --max-failures allows {allowed}")
+                write!(f, "{failed} failed, --max-failures allows {allowed}")
             }
-            Self::StopAfter(n) => write!(f, "stopped: --stop-after {n}"),
-            Self::Requested => f.write_str("stopped on request"),
+            Self::StopAfter(n) => write!(f, "--stop-after {n}"),
+            Self::Requested => f.write_str("on request"),
+            Self::Stuck => f.write_str("what is left is held by nodes that didn't come back"),
         }
     }
 }
@@ -66,12 +69,8 @@ pub enum Transition {
         node: NodeId,
         /// 1 for the first attempt.
         attempt: u32,
-    },
-    /// The node's gossip generation before the command; absent where it was down.
-    Baseline {
-        /// The node.
-        node: NodeId,
-        /// Seconds since 1970, as Cassandra chose it at its start.
+        /// The node's gossip generation before the command (seconds since 1970, as Cassandra chose it
+        /// at its start); absent where it was down, or where nobody wants to know.
         generation: Option<u64>,
     },
     /// The command ended on the node.
@@ -94,6 +93,11 @@ pub enum Transition {
         limit_ms: u64,
         /// The gate that didn't hold, where the command itself had ended.
         gate: Option<GateFailure>,
+    },
+    /// A failed node's time is over too: it is waited for no more and stays out.
+    GivenUp {
+        /// The node.
+        node: NodeId,
     },
     /// A down target isn't run (`--ignore-down-nodes`).
     LeftDown {

@@ -4,8 +4,8 @@ mod world;
 
 use quorate_ring::{NodeId, NodeStatus};
 use quorate_schedule::{
-    End, Event, GateFailure, GatePolicy, Outcome, Phase, Policy, Round, SelfAnswer, SelfView,
-    Transition, View, judge,
+    End, Event, FailureBudget, GateFailure, GatePolicy, Outcome, Phase, Policy, Round, SelfAnswer,
+    SelfView, Transition, View, judge,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use world::{Manner, World, meshed, racked};
@@ -191,6 +191,7 @@ fn round(views: &[(u32, &[(u32, &str)])], own: &[(u32, &str)], serving: bool) ->
             .map(|(id, rows)| View { observer: NodeId(*id), statuses: statuses(rows) })
             .collect(),
         selves: vec![SelfView { node: NodeId(0), answer: Ok(answer) }],
+        generations: BTreeMap::new(),
     }
 }
 
@@ -233,4 +234,27 @@ fn a_node_that_is_not_asked_or_does_not_answer_is_not_confirmed() {
     assert_eq!(judged(&round), Err(GateFailure::NoAnswer("Connection refused".into())));
     round.selves.clear();
     assert_eq!(judged(&round), Err(GateFailure::NotAsked));
+}
+
+#[test]
+fn a_failed_command_may_leave_the_old_process() {
+    let gates = GatePolicy { new_process: true };
+    let max_failures = FailureBudget::Nodes(9);
+    let policy = Policy { gates, max_failures, ..Policy::default() };
+    let mut world = World::new(meshed("dc1 r1 2"), policy);
+    let outcome = Outcome::Failed { code: "stop".into(), message: "not stopped".into() };
+    world.manner(0, Manner { new_process: false, outcome, ..Manner::default() });
+    world.run(HOUR);
+    let run = &world.job.nodes()[&NodeId(0)];
+    assert_eq!((run.phase, run.out), (Phase::Failed, false));
+}
+
+#[test]
+fn no_node_is_confirmed_by_its_own_word_alone() {
+    for views in [&[][..], &[(0, ALL)]] {
+        assert!(matches!(judged(&round(views, ALL, true)), Err(GateFailure::NoRound(_))));
+    }
+    // A cluster of one has no other.
+    let one: &[(u32, &str)] = &[(0, "UN")];
+    assert_eq!(judged(&round(&[(0, one)], one, true)), Ok(()));
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 mod world;
 
-use quorate_ring::NodeId;
+use quorate_ring::{NodeId, NodeStatus};
 use quorate_schedule::{
     End, FailureBudget, Impact, Outcome, Phase, Policy, Reason, StopCause, Strategy,
 };
@@ -230,4 +230,67 @@ fn a_start_needs_a_round_from_after_the_last_confirmation() {
     let (released, next) = (world.confirmed_at(0).unwrap(), world.started_at(1).unwrap());
     assert!(next >= released + world.round_takes, "{next} {released}");
     assert!(next < released + 2 * world.round_takes, "it looks at once, not after a pause");
+}
+
+#[test]
+fn a_target_that_joins_leaves_or_moves_is_held_and_so_is_its_data_center() {
+    for letters in ["UJ", "UL", "UM", "?N"] {
+        let mut world = World::new(meshed("dc1 r1 3"), policy());
+        world.shown.insert(NodeId(2), NodeStatus::from_letters(letters).unwrap());
+        assert_eq!(world.run(HOUR), None);
+        assert!(world.starts.is_empty(), "{letters}: {:?}", world.order());
+        let reason = world.job.holds()[&NodeId(2)].text(world.job.topology());
+        assert_eq!(reason, format!("it is {letters} in the view of an observer"));
+    }
+}
+
+#[test]
+fn what_one_observer_shows_as_down_is_not_taken_for_down() {
+    // Were it, it would go first, beside a neighbour that is down.
+    let mut world = World::new(meshed("dc1 r1 4"), policy());
+    world.dissent.insert(NodeId(2));
+    world.begin(None);
+    world.go_on(60_000);
+    assert!(world.starts.is_empty(), "{:?}", world.order());
+    world.dissent.clear();
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+    assert_eq!(world.order(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_target_is_left_down_only_where_everybody_shows_it_as_down() {
+    let policy = Policy { ignore_down_nodes: true, ..policy() };
+    let mut world = World::new(meshed("dc1 r1 4"), policy);
+    world.dissent.insert(NodeId(2));
+    world.begin(None);
+    world.go_on(60_000);
+    world.dissent.clear();
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+    assert_eq!(world.starts.len(), 4, "none was skipped");
+}
+
+#[test]
+fn a_view_that_took_too_long_starts_nothing() {
+    let mut world = World::new(meshed("dc1 r1 2"), policy());
+    world.round_takes = 20_000;
+    assert_eq!(world.run(HOUR), None);
+    assert!(world.starts.is_empty());
+    world.round_takes = 1_000;
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}
+
+#[test]
+fn a_job_whose_rest_is_held_by_nodes_that_did_not_come_back_ends() {
+    let policy =
+        Policy { max_failures: FailureBudget::Nodes(9), timeout_ms: Some(60_000), ..policy() };
+    let mut world = World::new(racked("dc1 r1 2, dc1 r2 1, dc1 r3 1"), policy);
+    let failed = Outcome::Failed { code: "exit".into(), message: "exit status 1".into() };
+    world.manner(0, Manner { outcome: failed, up_after: u64::MAX, ..Manner::default() });
+    assert_eq!(world.run(HOUR), Some(End::Failed { failed: 1, left: 2 }));
+    assert_eq!(world.job.stopping(), Some(&StopCause::Stuck));
+    // It is repaired by hand: the next run of the job sees that and goes on.
+    world.manner(0, Manner::default());
+    world.begin(None);
+    assert_eq!(world.go_on(HOUR), Some(End::Failed { failed: 1, left: 0 }));
+    assert_eq!(world.starts.len(), 4);
 }

@@ -1,51 +1,32 @@
 //! Which waiting nodes start now, and why the others wait.
 use super::{Effect, Job, NodeRun, Phase};
 use crate::{ClusterState, Reason, StopCause, Transition, Verdict, may_start, strategy::Occupied};
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use quorate_ring::NodeId;
+
+/// Who starts, and why the others wait.
+pub(super) struct Selection {
+    pub(super) admitted: Vec<NodeId>,
+    pub(super) holds: BTreeMap<NodeId, Reason>,
+    pub(super) next_pause_end: Option<u64>,
+    pub(super) down: Option<NodeId>,
+}
 
 impl Job {
     pub(super) fn start(&mut self, now: u64) {
-        self.holds.clear();
-        let waiting: Vec<_> =
-            self.order.iter().copied().filter(|id| self.is_waiting(*id)).collect();
-        let mut state = ClusterState { out: self.out(), not_up: self.not_up.clone() };
-        let observes = self.policy.observes();
-        if observes && self.policy.ignore_down_nodes && self.state.stopping.is_none() {
-            for node in waiting.iter().copied().filter(|id| state.not_up.contains_key(id)) {
-                self.step(Transition::LeftDown { node }, now);
-            }
-        }
-        // The first down target, and the one that runs now, if any: each goes alone.
-        let down = observes.then(|| self.down_first(&waiting, &state)).flatten();
-        let mut occupied = Occupied::new(&self.topology, &self.policy, &self.state, now);
-        self.next_pause_end = occupied.next_pause_end();
-        let mut admitted = Vec::new();
-        for node in waiting {
-            if !self.is_waiting(node) {
-                continue;
-            }
-            let started = self.state.started as usize + admitted.len();
-            let reason = self.holds_start(node, started, down, &occupied, &state, now);
-            match reason {
-                Some(reason) => {
-                    self.holds.insert(node, reason);
-                }
-                None => {
-                    occupied.occupy(node);
-                    if observes {
-                        state.out.insert(node);
-                    }
-                    admitted.push(node);
-                }
-            }
-        }
-        self.alone.extend(down.filter(|down| admitted.contains(down)));
-        for node in admitted {
+        self.leave_down(now);
+        let selection = self.select(now, true);
+        self.next_pause_end = selection.next_pause_end;
+        self.holds = selection.holds;
+        self.alone.extend(selection.down.filter(|down| selection.admitted.contains(down)));
+        for node in selection.admitted {
             let attempt = self.state.nodes[&node].attempt + 1;
-            self.step(Transition::Started { node, attempt }, now);
-            let baseline = self.policy.gates.new_process;
-            self.effects.push_back(Effect::Start { node, attempt, baseline });
+            let generation = self.generations.get(&node).cloned().and_then(Result::ok).flatten();
+            self.step(Transition::Started { node, attempt, generation }, now);
+            self.effects.push_back(Effect::Start { node, attempt });
         }
         if let Some(limit) = self.state.stop_after
             && self.state.started >= limit
@@ -55,16 +36,68 @@ impl Job {
         }
     }
 
+    /// Skips down targets, where that is wanted: seen just now, and by everybody.
+    fn leave_down(&mut self, now: u64) {
+        let wanted = self.policy.observes() && self.policy.ignore_down_nodes;
+        if !wanted || self.state.stopping.is_some() || self.stale(now).is_some() {
+            return;
+        }
+        let down: Vec<_> = self.down.iter().copied().filter(|id| self.is_waiting(*id)).collect();
+        for node in down {
+            self.step(Transition::LeftDown { node }, now);
+        }
+    }
+
+    /// Who starts now and why the others wait. Without `fresh`: who would, were the cluster just seen
+    /// as it was seen last.
+    pub(super) fn select(&self, now: u64, fresh: bool) -> Selection {
+        let waiting: Vec<_> =
+            self.order.iter().copied().filter(|id| self.is_waiting(*id)).collect();
+        let mut state =
+            ClusterState { out: self.out(), not_up: self.not_up.clone(), down: self.down.clone() };
+        let observes = self.policy.observes();
+        // The first down target, and the one that runs now, if any: each goes alone.
+        let down = observes.then(|| self.down_first(&waiting)).flatten();
+        let mut occupied = Occupied::new(&self.topology, &self.policy, &self.state, now);
+        let mut selection = Selection {
+            admitted: Vec::new(),
+            holds: BTreeMap::new(),
+            next_pause_end: occupied.next_pause_end(),
+            down,
+        };
+        let stale = if observes && fresh { self.stale(now) } else { None };
+        for node in waiting {
+            let started = self.state.started as usize + selection.admitted.len();
+            let held = self
+                .holds_back(node, started, down, &occupied)
+                .or_else(|| stale.clone())
+                .or_else(|| self.guard_holds(node, &state))
+                .or_else(|| if fresh { self.baseline_holds(node) } else { None });
+            match held {
+                Some(reason) => {
+                    selection.holds.insert(node, reason);
+                }
+                None => {
+                    occupied.occupy(node);
+                    if observes {
+                        state.out.insert(node);
+                    }
+                    selection.admitted.push(node);
+                }
+            }
+        }
+        selection
+    }
+
     pub(super) fn is_waiting(&self, node: NodeId) -> bool {
         self.state.nodes[&node].phase == Phase::Waiting
     }
 
     /// A target that was down when it was started and isn't confirmed, or else the first that is down.
-    fn down_first(&self, waiting: &[NodeId], state: &ClusterState) -> Option<NodeId> {
-        self.active().find(|id| self.alone.contains(id)).or_else(|| {
-            let down = |id: &NodeId| self.is_waiting(*id) && state.not_up.contains_key(id);
-            waiting.iter().copied().find(down)
-        })
+    fn down_first(&self, waiting: &[NodeId]) -> Option<NodeId> {
+        self.active()
+            .find(|id| self.alone.contains(id))
+            .or_else(|| waiting.iter().copied().find(|id| self.down.contains(id)))
     }
 
     fn active(&self) -> impl Iterator<Item = NodeId> {
@@ -72,14 +105,13 @@ impl Job {
         self.state.nodes.iter().filter(move |(_, run)| active(run)).map(|(id, _)| *id)
     }
 
-    fn holds_start(
+    /// What holds the node back before the cluster is looked at: the operator's limits and the strategy.
+    fn holds_back(
         &self,
         node: NodeId,
         started: usize,
         down: Option<NodeId>,
         occupied: &Occupied<'_>,
-        state: &ClusterState,
-        now: u64,
     ) -> Option<Reason> {
         if let Some(cause) = &self.state.stopping {
             return Some(Reason::Stopping(cause.clone()));
@@ -88,23 +120,13 @@ impl Job {
             return Some(Reason::Stopping(StopCause::StopAfter(limit)));
         }
         match down {
-            Some(down) if down != node => return Some(Reason::DownFirst(down)),
-            Some(_) => {
-                if let Some(other) = self.active().next() {
-                    return Some(Reason::OneAtATime(other));
-                }
-            }
-            None => {
-                if let Some(reason) = occupied.holds(node) {
-                    return Some(reason);
-                }
-            }
+            Some(down) if down != node => Some(Reason::DownFirst(down)),
+            Some(_) => self.active().next().map(Reason::OneAtATime),
+            None => occupied.holds(node),
         }
-        if self.policy.observes()
-            && let Some(reason) = self.stale(now)
-        {
-            return Some(reason);
-        }
+    }
+
+    fn guard_holds(&self, node: NodeId, state: &ClusterState) -> Option<Reason> {
         let replicas = &self.topology.replicas;
         match may_start(&self.topology, replicas, &self.policy, state, node) {
             Verdict::Admit => None,
@@ -112,15 +134,38 @@ impl Job {
         }
     }
 
-    /// A start needs a round that began after the last node was released and ended lately.
+    /// Where a new process is asked for, the old one must be known first.
+    fn baseline_holds(&self, node: NodeId) -> Option<Reason> {
+        if !self.policy.gates.new_process || !self.policy.observes() {
+            return None;
+        }
+        match self.generations.get(&node) {
+            None => Some(Reason::NoFreshRound),
+            Some(Ok(_)) => None,
+            Some(Err(why)) => Some(Reason::NoBaseline(why.clone())),
+        }
+    }
+
+    /// Whether what waits is held, directly or behind others, by nodes that are waited for no more.
+    pub(super) fn is_stuck(&self) -> bool {
+        let given_up = |id: &NodeId| self.state.nodes.get(id).is_some_and(|run| run.stays_out);
+        let direct = |reason: &Reason| match reason {
+            Reason::NeighbourOut { out, .. } | Reason::OneAtATime(out) => given_up(out),
+            _ => false,
+        };
+        let behind = |r: &Reason| matches!(r, Reason::DataCenterFirst(_) | Reason::Concurrency(_));
+        self.holds.values().any(direct) && self.holds.values().all(|r| direct(r) || behind(r))
+    }
+
+    /// A start needs a round that began after the last node was released, and lately.
     fn stale(&self, now: u64) -> Option<Reason> {
         if let Some(why) = &self.round_error {
             return Some(Reason::RoundFailed(why.clone()));
         }
-        let fresh = self.seen.is_some_and(|(began, ended)| {
+        let fresh = self.seen.is_some_and(|(began, _)| {
             began >= self.state.released_at
                 && began >= self.state.taken_up_at
-                && now.saturating_sub(ended) <= self.policy.round_max_age_ms
+                && now.saturating_sub(began) <= self.policy.round_max_age_ms
         });
         (!fresh).then_some(Reason::NoFreshRound)
     }

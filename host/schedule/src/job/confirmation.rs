@@ -5,14 +5,19 @@ use alloc::vec::Vec;
 use quorate_ring::NodeId;
 
 impl Job {
-    pub(super) fn observed(&mut self, round: &Round, now: u64) {
+    pub(super) fn observed(&mut self, round: Round, now: u64) {
         self.rounds += 1;
         self.last_round = now;
+        self.round_took = round.ended.saturating_sub(round.began);
         self.round_error = None;
-        self.seen = Some((round.began, round.ended));
-        let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
-        self.not_up = self.topology.ids().filter_map(trouble).collect();
-        self.unseen = self.not_up.keys().copied().filter(|id| !round.anybody_sees(*id)).collect();
+        // Without a view there is only the silence of those that were asked for their own.
+        if !round.views.is_empty() {
+            self.seen = Some((round.began, round.ended));
+            let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
+            self.not_up = self.topology.ids().filter_map(trouble).collect();
+            self.down = self.not_up.keys().copied().filter(|id| round.all_show_down(*id)).collect();
+            self.generations.clone_from(&round.generations);
+        }
         let out = self.out();
         let watched: Vec<_> = self.watched.iter().map(|(id, w)| (*id, *w)).collect();
         for (node, (eligible, since)) in watched {
@@ -20,9 +25,10 @@ impl Job {
                 continue;
             }
             let run = &self.state.nodes[&node];
-            let waived = matches!(run.outcome, Some(Outcome::Skipped(_)));
+            // Nothing to do, or failed, perhaps before it stopped anything: the old process may stay.
+            let waived = matches!(run.outcome, Some(Outcome::Skipped(_) | Outcome::Failed { .. }));
             let gates = GatePolicy { new_process: self.policy.gates.new_process && !waived };
-            match judge(round, node, &out, gates, run.generation) {
+            match judge(&round, node, &out, gates, run.generation) {
                 Err(gate) => {
                     self.watched.insert(node, (eligible, None));
                     self.unconfirmed(node, gate, now);
@@ -68,11 +74,17 @@ impl Job {
     }
 
     pub(super) fn deadline(&self, run: &NodeRun) -> Option<u64> {
-        if !matches!(run.phase, Phase::Running | Phase::Confirming) || self.state.end.is_some() {
+        let awaited = match run.phase {
+            Phase::Running | Phase::Confirming => true,
+            Phase::Failed => run.out,
+            _ => false,
+        };
+        if !awaited || run.stays_out || self.state.end.is_some() {
             return None;
         }
         // A runner that was away didn't watch: the node's time counts from its return.
-        Some(run.started_at?.max(self.state.taken_up_at) + self.policy.timeout_ms?)
+        let since = run.started_at?.max(self.state.taken_up_at);
+        Some(since.saturating_add(self.policy.timeout_ms?))
     }
 
     pub(super) fn time_out(&mut self, now: u64) {
@@ -89,6 +101,10 @@ impl Job {
         for (node, phase, gate) in over {
             self.watched.remove(&node);
             self.waits.remove(&node);
+            if phase == Phase::Failed {
+                self.step(Transition::GivenUp { node }, now);
+                continue;
+            }
             self.step(Transition::TimedOut { node, limit_ms, gate }, now);
             if phase == Phase::Running {
                 self.effects.push_back(Effect::Cancel(node));

@@ -122,6 +122,10 @@ pub struct World {
     pub manners: BTreeMap<NodeId, Manner>,
     /// Down for everyone, whatever the job does.
     pub down: BTreeSet<NodeId>,
+    /// Shown so by everyone, whatever the job does.
+    pub shown: BTreeMap<NodeId, NodeStatus>,
+    /// Shown as down by the first observer only.
+    pub dissent: BTreeSet<NodeId>,
     /// Nodes that were down when they were started.
     pub rescued: BTreeSet<NodeId>,
     pub running: BTreeMap<NodeId, u64>,
@@ -148,6 +152,8 @@ impl World {
             now: 1_000_000,
             manners: BTreeMap::new(),
             down: BTreeSet::new(),
+            shown: BTreeMap::new(),
+            dissent: BTreeSet::new(),
             rescued: BTreeSet::new(),
             running: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -238,6 +244,9 @@ impl World {
 
     /// What everyone shows of a node.
     pub fn status(&self, node: NodeId) -> NodeStatus {
+        if let Some(shown) = self.shown.get(&node) {
+            return *shown;
+        }
         let late = self.since_end(node).is_some_and(|since| since < self.of(node).up_after);
         if self.down.contains(&node) || self.running.contains_key(&node) || late {
             NodeStatus::DOWN_NORMAL
@@ -251,7 +260,15 @@ impl World {
     }
 
     pub fn observe(&self, began: u64, request: &RoundRequest) -> Round {
-        let view = |id: &NodeId| View { observer: *id, statuses: self.statuses() };
+        let first = request.observers.first();
+        let view = |id: &NodeId| {
+            let mut statuses = self.statuses();
+            if Some(id) == first {
+                let down = |node: &NodeId| (*node, NodeStatus::DOWN_NORMAL);
+                statuses.extend(self.dissent.iter().filter(|node| *node != id).map(down));
+            }
+            View { observer: *id, statuses }
+        };
         let own = |id: &NodeId| {
             let (manner, since) = (self.of(*id), self.since_end(*id).unwrap_or(0));
             let mut statuses = self.statuses();
@@ -268,6 +285,7 @@ impl World {
             ended: self.now,
             views: request.observers.iter().map(view).collect(),
             selves: request.subjects.iter().map(own).collect(),
+            generations: request.starters.iter().map(|id| (*id, Ok(Some(1)))).collect(),
         }
     }
 
@@ -275,10 +293,7 @@ impl World {
         while let Some(effect) = self.job.poll() {
             match effect {
                 Effect::Record(transition) => self.record.push((self.now, transition)),
-                Effect::Start { node, baseline, .. } => {
-                    if baseline {
-                        self.job.handle(Event::Baseline(node, Some(1)), self.now);
-                    }
+                Effect::Start { node, .. } => {
                     if self.down.remove(&node) {
                         self.rescued.insert(node);
                     }
