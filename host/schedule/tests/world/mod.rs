@@ -124,7 +124,7 @@ pub struct World {
     pub down: BTreeSet<NodeId>,
     /// Shown so by everyone, whatever the job does.
     pub shown: BTreeMap<NodeId, NodeStatus>,
-    /// Shown as down by the first observer only.
+    /// Shown as down by one observer only.
     pub dissent: BTreeSet<NodeId>,
     /// Nodes that were down when they were started.
     pub rescued: BTreeSet<NodeId>,
@@ -260,12 +260,12 @@ impl World {
     }
 
     pub fn observe(&self, began: u64, request: &RoundRequest) -> Round {
-        let first = request.observers.first();
         let view = |id: &NodeId| {
             let mut statuses = self.statuses();
-            if Some(id) == first {
-                let down = |node: &NodeId| (*node, NodeStatus::DOWN_NORMAL);
-                statuses.extend(self.dissent.iter().filter(|node| *node != id).map(down));
+            for node in &self.dissent {
+                if request.observers.iter().find(|observer| *observer != node) == Some(id) {
+                    statuses.insert(*node, NodeStatus::DOWN_NORMAL);
+                }
             }
             View { observer: *id, statuses }
         };
