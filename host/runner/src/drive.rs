@@ -1,21 +1,23 @@
 //! The loop: one task owns the job, everything else reports to it.
 use crate::{
     Live, Nodetool,
-    effects::{Forgets, NodeEffects, Note},
+    effects::{Forgets, LAST_WORD, NodeEffects, Note},
     journal::Journal,
     rounds::Rounds,
 };
 use quorate_contract::{NodeFacts, NodeState, RunContext};
 use quorate_journal::{Created, Record, Stamped};
 use quorate_ports::{
-    Clock, CommandHost, Outputs, OutputsError, RunEnd, RunInput, Store, StoreError, Target,
-    Transport,
+    Clock, CommandHost, Outputs, RunEnd, RunInput, Store, StoreError, Target, Transport,
 };
 use quorate_ring::{NodeId, Topology};
 use quorate_schedule::{Effect, End, Event, Job, Outcome, Reason, Round};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, atomic::AtomicU32},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -59,16 +61,13 @@ pub enum RunnerError {
     /// The journal can't be written: nothing further may be done.
     #[error("the journal can't be written: {0}")]
     Store(#[from] StoreError),
-    /// Outputs can't be kept.
-    #[error("outputs can't be kept: {0}")]
-    Outputs(#[from] OutputsError),
 }
 
 /// Runs a job until it is over or a person stops it. `job` is new, or folded from its records; its
 /// creation is journalled already. `None`: it was left while nodes ran.
 ///
 /// # Errors
-/// The journal or the outputs can't be written.
+/// The journal can't be written.
 pub async fn drive(
     deps: Deps,
     created: &Created,
@@ -86,7 +85,7 @@ pub async fn drive(
     let journal = Journal::new(created.job.clone(), store, clock, live, broken);
     let host =
         |h: &quorate_journal::TargetHost| Target { node: h.key.clone(), host: h.host.clone() };
-    let targets: Vec<Target> = created.hosts.iter().map(host).collect();
+    let targets: Arc<[Target]> = created.hosts.iter().map(host).collect();
     let limit = Duration::from_millis(job.policy().nodetool_timeout_ms);
     let nodetool = Nodetool::new(deps.transport.clone(), limit);
     let rounds = Arc::new(Rounds {
@@ -124,8 +123,8 @@ struct Driver<'a> {
     job: Job,
     journal: Journal,
     nodetool: Nodetool,
-    targets: Vec<Target>,
-    facts: Vec<NodeFacts>,
+    targets: Arc<[Target]>,
+    facts: Arc<[NodeFacts]>,
     rounds: Arc<Rounds>,
     notes: mpsc::UnboundedSender<Note>,
     inbox: mpsc::UnboundedReceiver<Note>,
@@ -152,6 +151,8 @@ impl Driver<'_> {
         self.job.handle(Event::TakeUp { stop_after }, self.now());
         loop {
             if let Some(end) = self.carry_out().await? {
+                // Runs that were cancelled write down how their actions ended.
+                while self.runs.join_next().await.is_some() {}
                 self.journal.flush().await;
                 self.tidy_up().await;
                 return Ok(Some(end));
@@ -233,18 +234,14 @@ impl Driver<'_> {
             self.flush(&mut records).await?;
             match effect {
                 Effect::Record(_) => {}
-                Effect::Start { node, attempt, baseline } => self.start(node, attempt, baseline)?,
+                Effect::Start { node, attempt } => self.start(node, attempt),
                 Effect::Healthy(node) => {
                     if let Some(waiter) = self.waiters.remove(&node) {
                         // The run may have given up waiting.
                         let _ = waiter.send(());
                     }
                 }
-                Effect::Cancel(node) => {
-                    if let Some(run) = self.handles.remove(&node) {
-                        run.abort();
-                    }
-                }
+                Effect::Cancel(node) => self.cancel(node),
                 Effect::Over(end) => over = Some(end),
             }
         }
@@ -269,19 +266,32 @@ impl Driver<'_> {
         }
     }
 
-    fn start(&mut self, node: NodeId, attempt: u32, baseline: bool) -> Result<(), RunnerError> {
+    fn start(&mut self, node: NodeId, attempt: u32) {
         let target = self.targets[node.index()].clone();
+        let output = match self.deps.outputs.open(&self.created.job, &target.node) {
+            Ok(output) => output,
+            Err(error) => {
+                let outcome =
+                    Outcome::Failed { code: "outputs".into(), message: error.to_string() };
+                // The loop itself holds the other end.
+                let _ = self.notes.send(Note::Event(Event::Ended(node, outcome)));
+                return;
+            }
+        };
         let policy = self.job.policy();
+        let lost = Arc::new(AtomicBool::new(false));
         let effects = NodeEffects {
             node,
-            output: self.deps.outputs.open(&self.created.job, &target.node)?,
+            output,
             target,
             facts: self.facts.clone(),
             targets: self.targets.clone(),
             stage: self.created.command.stage.clone(),
             attempt,
-            deadline: policy.timeout_ms.map(|limit| self.now() + limit),
+            observes: policy.observes(),
+            deadline: policy.timeout_ms.map(|limit| self.now().saturating_add(limit)),
             sequence: AtomicU32::new(0),
+            lost: lost.clone(),
             transport: self.deps.transport.clone(),
             nodetool: self.nodetool.clone(),
             journal: self.journal.clone(),
@@ -307,42 +317,31 @@ impl Driver<'_> {
             },
         };
         let (command, notes) = (self.deps.command.clone(), self.notes.clone());
-        let rounds = baseline.then(|| self.rounds.clone());
         let handle = self.runs.spawn(async move {
-            let outcome = run_node(node, rounds, command, input, effects).await;
+            let outcome = match command.run(input, Arc::new(effects)).await {
+                RunEnd::Done(text) => Outcome::Done(text),
+                RunEnd::Skipped(text) => Outcome::Skipped(text),
+                RunEnd::Failed { code, message } => Outcome::Failed { code, message },
+            };
+            let unknown = lost.load(Ordering::Relaxed) && matches!(outcome, Outcome::Failed { .. });
             // The loop may be gone: then the run is left behind on purpose.
             let _ = notes.send(Note::Event(Event::Ended(node, outcome)));
+            if unknown {
+                let _ = notes.send(Note::Event(Event::Lost(node)));
+            }
         });
         self.handles.insert(node, handle);
-        Ok(())
     }
-}
 
-async fn run_node(
-    node: NodeId,
-    rounds: Option<Arc<Rounds>>,
-    command: Arc<dyn CommandHost>,
-    input: RunInput,
-    effects: NodeEffects,
-) -> Outcome {
-    if let Some(rounds) = rounds {
-        match rounds.generation(node).await {
-            Ok(generation) => {
-                let _ = effects.notes.send(Note::Event(Event::Baseline(node, generation)));
-            }
-            Err(error) => {
-                let message = match error.hint() {
-                    hint if hint.is_empty() => error.to_string(),
-                    hint => format!("{error} ({hint})"),
-                };
-                return Outcome::Failed { code: "baseline".into(), message };
-            }
+    /// Ends a run whose node's time is over, once its action has had the time to end and to say so.
+    fn cancel(&mut self, node: NodeId) {
+        self.waiters.remove(&node);
+        if let Some(run) = self.handles.remove(&node) {
+            tokio::spawn(async move {
+                tokio::time::sleep(LAST_WORD + LAST_WORD / 3).await;
+                run.abort();
+            });
         }
-    }
-    match command.run(input, Arc::new(effects)).await {
-        RunEnd::Done(text) => Outcome::Done(text),
-        RunEnd::Skipped(text) => Outcome::Skipped(text),
-        RunEnd::Failed { code, message } => Outcome::Failed { code, message },
     }
 }
 
@@ -371,7 +370,7 @@ fn seed(job: &str, node: &str, attempt: u32) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-fn facts(topology: &Topology, targets: &[Target]) -> Vec<NodeFacts> {
+fn facts(topology: &Topology, targets: &[Target]) -> Arc<[NodeFacts]> {
     let fact = |(node, target): (&quorate_ring::Node, &Target)| NodeFacts {
         key: target.node.0.clone(),
         host_id: node.host_id.as_ref().map(ToString::to_string),

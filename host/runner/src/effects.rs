@@ -5,14 +5,18 @@ use quorate_contract::{Condition, NodeFacts, NodeState, WaitResult};
 use quorate_journal::{ActionClose, Level, Record};
 use quorate_ports::{
     Action, ActionEnd, ActionId, ActionOutcome, ActionWatch, BoxFuture, Captured, EffectError,
-    Effects, LogLevel, NodeOutput, Program, Stream, Target, Transport, Work, WorkKind,
+    Effects, LogLevel, NodeOutput, OnLost, Program, Stream, Target, Transport, TransportError,
+    Work, WorkKind,
 };
 use quorate_ring::{NodeId, parse};
 use quorate_schedule::Event;
 use sha2::{Digest, Sha256};
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     sync::{mpsc::UnboundedSender, oneshot},
@@ -21,6 +25,13 @@ use tokio::{
 
 /// Bytes of each end of a stream that a component gets to see.
 const CAPTURE: usize = 32 << 10;
+
+/// How often an action is begun that may be repeated where it was lost.
+const TRIES: usize = 3;
+
+/// How long the end of an action may come after its node's time: a supervisor gives a program ten
+/// seconds between the two signals.
+pub(crate) const LAST_WORD: Duration = Duration::from_secs(15);
 
 /// Bytes of one piece of output that those who watch get to see.
 const SHOWN: usize = 16 << 10;
@@ -42,13 +53,17 @@ pub(crate) type Forgets = Arc<Mutex<JoinSet<()>>>;
 pub(crate) struct NodeEffects {
     pub(crate) node: NodeId,
     pub(crate) target: Target,
-    pub(crate) facts: Vec<NodeFacts>,
-    pub(crate) targets: Vec<Target>,
+    pub(crate) facts: Arc<[NodeFacts]>,
+    pub(crate) targets: Arc<[Target]>,
+    /// Whether rounds are made: without them there is no health to wait for.
+    pub(crate) observes: bool,
     pub(crate) stage: String,
     pub(crate) attempt: u32,
     /// The node's time is over at this moment, in milliseconds since 1970.
     pub(crate) deadline: Option<u64>,
     pub(crate) sequence: AtomicU32,
+    /// It isn't known how an action of this run ended.
+    pub(crate) lost: Arc<AtomicBool>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) nodetool: Nodetool,
     pub(crate) output: Arc<dyn NodeOutput>,
@@ -95,7 +110,27 @@ impl NodeEffects {
         }
     }
 
+    /// Runs an action; again, as a new one, where it was lost and may be repeated.
     async fn run(&self, work: Work) -> Result<ActionOutcome, EffectError> {
+        if work.on_lost == OnLost::Expected {
+            let what = "an action that takes its own shell away isn't supported by this version";
+            return Err(EffectError::Invalid(what.into()));
+        }
+        let tries = if work.on_lost == OnLost::Again { TRIES } else { 1 };
+        let mut end = self.once(work.clone()).await;
+        for _ in 1..tries {
+            if !matches!(end, Err(EffectError::Lost(_))) {
+                break;
+            }
+            end = self.once(work.clone()).await;
+        }
+        if matches!(end, Err(EffectError::Lost(_))) {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        end
+    }
+
+    async fn once(&self, work: Work) -> Result<ActionOutcome, EffectError> {
         let own_limit = work.timeout_ms;
         let action = self.action(work);
         // What was observed of the node before this action counts no more.
@@ -108,7 +143,7 @@ impl NodeEffects {
         }])
         .await?;
         let watch = Watch { effects: self, captures: Mutex::default() };
-        let end = self.transport.act(&self.target, &action, &watch).await;
+        let end = self.until_late(self.transport.act(&self.target, &action, &watch)).await;
         let captures = watch.captures.into_inner().unwrap_or_else(PoisonError::into_inner);
         let close = match &end {
             Ok(ActionEnd::Exited(exit)) => ActionClose::Exited(*exit),
@@ -116,11 +151,12 @@ impl NodeEffects {
             Ok(ActionEnd::Lost(why)) => ActionClose::Lost(why.clone()),
             Err(error) => ActionClose::NotStarted(error.to_string()),
         };
+        let node = self.node;
+        let finished = Record::Finished { action: action.id.clone(), node, close: close.clone() };
+        self.write(vec![finished]).await?;
         if let ActionClose::Exited(exit) = close {
             self.output.status(exit).map_err(|e| other("outputs", e.to_string()))?;
         }
-        let finished = Record::Finished { action: action.id.clone(), node: self.node, close };
-        self.write(vec![finished]).await?;
         if end.is_ok() {
             self.forget(action.id);
         }
@@ -135,6 +171,24 @@ impl NodeEffects {
             Ok(ActionEnd::Lost(why)) => Err(EffectError::Lost(why)),
             Err(error) if error.hint.is_empty() => Err(other("transport", error.to_string())),
             Err(error) => Err(other("transport", format!("{error} ({})", error.hint))),
+        }
+    }
+
+    /// An action whose node's time is over is ended by its supervisor, which then says so; one from
+    /// which no such word comes is lost.
+    async fn until_late(
+        &self,
+        act: BoxFuture<'_, Result<ActionEnd, TransportError>>,
+    ) -> Result<ActionEnd, TransportError> {
+        let Some(deadline) = self.deadline else {
+            return act.await;
+        };
+        let left = Duration::from_millis(deadline.saturating_sub(self.journal.clock.now()));
+        match tokio::time::timeout(left + LAST_WORD, act).await {
+            Ok(end) => end,
+            Err(_) => {
+                Ok(ActionEnd::Lost("the node's time is over, and no word came of its end".into()))
+            }
         }
     }
 
@@ -180,17 +234,19 @@ impl NodeEffects {
     }
 
     async fn wait_healthy(&self, timeout_ms: Option<u64>) -> Result<WaitResult, EffectError> {
+        if !self.observes {
+            let what = "with --impact none nodes aren't observed: there is no health to wait for";
+            return Err(EffectError::Invalid(what.into()));
+        }
         let began = self.journal.clock.now();
         let (wake, woken) = oneshot::channel();
         let _ = self.notes.send(Note::Healthy(self.node, wake));
         let woken = match timeout_ms {
             None => woken.await.is_ok(),
-            Some(limit) => {
-                match tokio::time::timeout(std::time::Duration::from_millis(limit), woken).await {
-                    Ok(woken) => woken.is_ok(),
-                    Err(_) => return Err(EffectError::TimedOut(limit)),
-                }
-            }
+            Some(limit) => match tokio::time::timeout(Duration::from_millis(limit), woken).await {
+                Ok(woken) => woken.is_ok(),
+                Err(_) => return Err(EffectError::TimedOut(limit)),
+            },
         };
         if !woken {
             return Err(other("stopped", "the job is over".into()));
@@ -237,12 +293,12 @@ impl Effects for NodeEffects {
     }
 
     fn topology(&self) -> BoxFuture<'_, Result<quorate_contract::Topology, EffectError>> {
-        let (cluster, nodes) = (self.cluster.clone(), self.facts.clone());
+        let (cluster, nodes) = (self.cluster.clone(), self.facts.to_vec());
         Box::pin(async move { Ok(quorate_contract::Topology { cluster, nodes }) })
     }
 
     fn sleep(&self, duration_ms: u64) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(duration_ms)))
+        Box::pin(tokio::time::sleep(Duration::from_millis(duration_ms)))
     }
 
     fn now(&self) -> BoxFuture<'_, u64> {

@@ -77,6 +77,8 @@ pub enum Event {
     WaitHealthy(NodeId),
     /// The node's command ended.
     Ended(NodeId, Outcome),
+    /// It isn't known what the node's failed command did: it stays out in this run of the job.
+    Lost(NodeId),
     /// A person asks that no further node be started.
     Stop,
     /// Time has passed.
@@ -114,9 +116,11 @@ pub struct RoundRequest {
     pub subjects: Vec<NodeId>,
     /// Whose gossip generation to read: nodes that are about to start.
     pub starters: Vec<NodeId>,
-    /// Something waits to start: the cluster must be seen. Otherwise the observers needn't be asked
-    /// before one of the subjects answers.
+    /// The observers' views are wanted at any rate. Otherwise they needn't be asked before one of the
+    /// subjects answers: a node that is still starting.
     pub look: bool,
+    /// Something would start now: who is late isn't waited for as long.
+    pub hurry: bool,
 }
 
 /// A job that can't be made.
@@ -137,7 +141,7 @@ pub struct Job {
     policy: Policy,
     order: Vec<NodeId>,
     state: State,
-    /// When the newest usable round began and ended, and whom it doesn't show as `UN`.
+    /// When the newest usable round began and when it was seen, and whom it doesn't show as `UN`.
     seen: Option<(u64, u64)>,
     not_up: BTreeMap<NodeId, Option<quorate_ring::NodeStatus>>,
     /// Nodes that every observer of the newest round showed as down.
@@ -279,6 +283,10 @@ impl Job {
                 self.watched.entry(node).or_insert((now, None));
             }
             Event::Ended(node, outcome) => self.ended(node, outcome, now),
+            Event::Lost(node) => {
+                self.watched.remove(&node);
+                self.step(Transition::GivenUp { node }, now);
+            }
             Event::Stop => self.stop(StopCause::Requested, now),
             Event::Tick => {}
         }
@@ -329,7 +337,8 @@ impl Job {
             } else {
                 Vec::new()
             },
-            look,
+            look: look || self.watched.values().any(|(_, since)| since.is_some()),
+            hurry: stale,
         })
     }
 

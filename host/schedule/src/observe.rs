@@ -41,8 +41,10 @@ pub struct SelfAnswer {
 pub struct Round {
     /// When the first was asked.
     pub began: u64,
-    /// When the last had answered.
+    /// When the last had answered, or was no longer waited for.
     pub ended: u64,
+    /// When half of the views had been given: how old they are, whoever is late.
+    pub seen: u64,
     /// The observers' views; most of those asked answered, or there is no round.
     pub views: Vec<View>,
     /// The waiting nodes' own answers.

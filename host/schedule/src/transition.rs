@@ -94,7 +94,8 @@ pub enum Transition {
         /// The gate that didn't hold, where the command itself had ended.
         gate: Option<GateFailure>,
     },
-    /// A failed node's time is over too: it is waited for no more and stays out.
+    /// A failed node's time is over too, or it isn't known what its command did: it is waited for no
+    /// more and stays out.
     GivenUp {
         /// The node.
         node: NodeId,

@@ -186,6 +186,7 @@ fn round(views: &[(u32, &[(u32, &str)])], own: &[(u32, &str)], serving: bool) ->
     Round {
         began: 0,
         ended: 1,
+        seen: 1,
         views: views
             .iter()
             .map(|(id, rows)| View { observer: NodeId(*id), statuses: statuses(rows) })

@@ -58,6 +58,12 @@ pub(crate) async fn act(
         let claimed = progress.claimed;
         match attachment(links, host, action, &bundle, &mut progress, watch).await {
             Ok(end) => return Ok(end),
+            // It may run: to say that it was never started would be a lie.
+            Err(Stop::Final(fault))
+                if progress.claimed || progress.sent && fault.kind != FaultKind::Node =>
+            {
+                return Ok(ActionEnd::Lost(fault.message));
+            }
             Err(Stop::Final(fault)) => return Err(fault),
             Err(Stop::Again(fault)) => {
                 if progress.delivered != before || progress.claimed != claimed {

@@ -128,7 +128,7 @@ async fn attempt(config: &HostConfig, notice: &Notice) -> Result<Session, Fault>
                 FaultKind::Unreachable,
                 format!("{TIMED_OUT} from the SSH server at {where_to} within {} s", config.connect_timeout.as_secs()),
             )
-            .hint("is that port sshd's? Is the host overloaded? ConnectTimeout in ~/.ssh/config gives it longer"));
+            .hint("is that port sshd's? Is the host overloaded? ConnectTimeout in the ssh_config gives it longer"));
         }
     };
     match timeout(LOGIN, login(&mut handle, config, &farewell)).await {
@@ -167,7 +167,7 @@ async fn tcp(config: &HostConfig) -> Result<TcpStream, Fault> {
             .collect(),
         Ok(Err(error)) => {
             return Err(unreachable(format!("the name {host} can't be looked up: {error}"))
-                .hint("give the node's address, or a HostName for it in ~/.ssh/config"));
+                .hint("give the node's address, or a HostName for it in the ssh_config"));
         }
         Err(_) => {
             return Err(unreachable(format!("{TIMED_OUT} to the look-up of the name {host}")));
@@ -195,9 +195,8 @@ async fn tcp(config: &HostConfig) -> Result<TcpStream, Fault> {
 fn tcp_fault(address: SocketAddr, error: &io::Error) -> Fault {
     let fault = Fault::new(FaultKind::Unreachable, format!("{address}: {error}"));
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            fault.hint("does sshd run there, and on this port? Set Port in ~/.ssh/config")
-        }
+        io::ErrorKind::ConnectionRefused => fault
+            .hint("does sshd run there, and on this port? Port in the ssh_config names another"),
         _ => fault,
     }
 }

@@ -57,11 +57,12 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
     let topology = view.job.topology();
     let some = |node: &NodeId, text: String| Some((Some(*node), text));
     match step {
-        Transition::TakenUp { .. } | Transition::Baseline { .. } | Transition::Finished { .. } => {
-            None
+        Transition::TakenUp { .. } | Transition::Finished { .. } => None,
+        Transition::GivenUp { node } => some(node, "stays out: it is waited for no more".into()),
+        Transition::Started { node, attempt: 1, .. } => some(node, "started".into()),
+        Transition::Started { node, attempt, .. } => {
+            some(node, format!("started, attempt {attempt}"))
         }
-        Transition::Started { node, attempt: 1 } => some(node, "started".into()),
-        Transition::Started { node, attempt } => some(node, format!("started, attempt {attempt}")),
         Transition::Ended { node, outcome } => {
             let after = match view.job.nodes().get(node).and_then(|run| run.started_at) {
                 Some(start) => format!(" after {}", duration(at.saturating_sub(start))),
@@ -71,7 +72,7 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
                 Outcome::Done(text) => some(node, format!("ended{after}: {text}")),
                 Outcome::Skipped(text) => some(node, format!("skipped{after}: {text}")),
                 Outcome::Failed { code, message } => {
-                    some(node, format!("failed{after}: {code}: {message}"))
+                    some(node, format!("failed{after}: {}", failure(code, message)))
                 }
             }
         }
@@ -94,13 +95,21 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
     }
 }
 
+/// A failure in words: its code says nothing new where the message begins with it.
+pub(crate) fn failure(code: &str, message: &str) -> String {
+    match message.starts_with(code) {
+        true => message.to_owned(),
+        false => format!("{code}: {message}"),
+    }
+}
+
 /// What keeps a node from its confirmation: the gate that doesn't hold, or time alone.
 pub(crate) fn health(view: &JobView, run: &NodeRun, now: u64) -> String {
     match (&run.gate, run.healthy_at) {
         (Some(gate), _) => gate.text(view.job.topology()),
         (None, Some(since)) => format!(
             "healthy for {} of {}",
-            duration(now.saturating_sub(since)),
+            duration(now.saturating_sub(since).min(view.job.policy().stable_ms)),
             duration(view.job.policy().stable_ms)
         ),
         (None, None) => "looking at the cluster".into(),

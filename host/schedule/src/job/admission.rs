@@ -157,15 +157,15 @@ impl Job {
         self.holds.values().any(direct) && self.holds.values().all(|r| direct(r) || behind(r))
     }
 
-    /// A start needs a round that began after the last node was released, and lately.
+    /// A start needs a round that began after the last node was released, and whose views are new.
     fn stale(&self, now: u64) -> Option<Reason> {
         if let Some(why) = &self.round_error {
             return Some(Reason::RoundFailed(why.clone()));
         }
-        let fresh = self.seen.is_some_and(|(began, _)| {
+        let fresh = self.seen.is_some_and(|(began, seen)| {
             began >= self.state.released_at
                 && began >= self.state.taken_up_at
-                && now.saturating_sub(began) <= self.policy.round_max_age_ms
+                && now.saturating_sub(seen) <= self.policy.round_max_age_ms
         });
         (!fresh).then_some(Reason::NoFreshRound)
     }

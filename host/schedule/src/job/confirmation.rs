@@ -12,7 +12,7 @@ impl Job {
         self.round_error = None;
         // Without a view there is only the silence of those that were asked for their own.
         if !round.views.is_empty() {
-            self.seen = Some((round.began, round.ended));
+            self.seen = Some((round.began, round.seen));
             let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
             self.not_up = self.topology.ids().filter_map(trouble).collect();
             self.down = self.not_up.keys().copied().filter(|id| round.all_show_down(*id)).collect();

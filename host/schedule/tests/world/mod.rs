@@ -137,6 +137,8 @@ pub struct World {
     pub round: Option<(u64, RoundRequest)>,
     pub rounds_fail: bool,
     pub round_takes: u64,
+    /// When half of the views are given; with the end where absent.
+    pub seen_after: Option<u64>,
     pub rounds: usize,
 }
 
@@ -164,6 +166,7 @@ impl World {
             round: None,
             rounds_fail: false,
             round_takes: 200,
+            seen_after: None,
             rounds: 0,
         }
     }
@@ -283,6 +286,7 @@ impl World {
         Round {
             began,
             ended: self.now,
+            seen: began + self.seen_after.unwrap_or(self.round_takes),
             views: request.observers.iter().map(view).collect(),
             selves: request.subjects.iter().map(own).collect(),
             generations: request.starters.iter().map(|id| (*id, Ok(Some(1)))).collect(),
