@@ -126,7 +126,7 @@ def restart_revives(cluster: Cluster, quorate: Quorate) -> None:
     kill_until_seen(cluster, dead)
     others = cluster.nodes[:2]
     with Traffic(cluster, "revive", connected=2) as traffic, Watch(others) as watch:
-        with quorate.start("restart", "--host", dead.address) as run:
+        with quorate.start("restart", "--seed-host", others[0].address, "--host", dead.address) as run:
             seconds = run.succeeds(RESTART_TIMEOUT)
         # Its end says that the node is back: no waiting here.
         shown = [node.statuses() for node in cluster.nodes]

@@ -1,6 +1,6 @@
 //! What goes wrong: every fault names the host and the cure, and nothing hangs.
 use crate::stage::{Stage, end_of};
-use quorate_sim::{NodetoolFault, Sim};
+use quorate_sim::{KeyspaceSpec, NodetoolFault, Sim, SimSpec, Timings};
 use std::{fs, time::Duration};
 
 const RUN: [&str; 4] = ["--impact", "none", "--command", "true"];
@@ -30,7 +30,7 @@ async fn an_unreachable_seed_is_named_and_a_second_one_helps() {
         [&["--seed-host", &second, "--dc-filter", "dc1", "--max-failures", "100%"][..], &RUN]
             .concat();
     let said = stage.job("run", &both).await.code(1);
-    said.says("a seed was passed over").says("1 failed, 1 done");
+    said.says("a seed was passed over").says("1 done, 1 failed");
     stage.end().await;
 }
 
@@ -62,7 +62,7 @@ async fn a_node_that_never_comes_back_fails_by_its_time_and_holds_the_others() {
     stage.sim.never_comes_back(0, true);
     let said = stage.job("restart", &["--timeout", "6s"]).await.code(1);
     let first = stage.sim.nodes()[0].address.to_string();
-    said.says(&first).says("not confirmed within").says("2 not started");
+    said.says(&first).says("not confirmed within").says("2 left");
     assert_eq!(stage.sim.max_down("dc1"), 1);
     stage.end().await;
 }
@@ -135,5 +135,50 @@ async fn a_components_limit_is_set_by_hand_and_kept_for_the_rest_of_the_job() {
     stage.call(&["continue", &job]).await.code(1).says("action-limit");
     let wrong = [&["--plugin-limit", "patience=1"][..], &RUN].concat();
     stage.job("run", &wrong).await.code(2).complains("no limit 'patience'");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_node_alone_is_brought_back_with_a_live_one_as_the_seed() {
+    let stage = Stage::new(1, 3, 1).await;
+    stage.sim.kill(2);
+    let seen = |sim: &Sim| sim.shows(0, 2) == Some(false) && sim.shows(1, 2) == Some(false);
+    stage.sim.wait_until(Duration::from_secs(20), seen).await.unwrap();
+    let dead = stage.sim.nodes()[2].address.to_string();
+    stage.job("restart", &["--host", &dead]).await.code(0).says("all 1 nodes done");
+    assert!(stage.sim.is_live(2));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_takes_nodes_down_is_not_made_harmless_by_a_flag() {
+    let stage = Stage::new(1, 3, 1).await;
+    for flags in [&["--impact", "none"][..], &["--impact", "none", "--strategy", "all"]] {
+        stage.job("restart", flags).await.code(2).complains("whatever --impact says");
+    }
+    assert_eq!(stage.sim.max_down("dc1"), 0);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_observer_neither_holds_the_job_nor_makes_its_view_old() {
+    let stage = Stage::new(1, 3, 2).await;
+    stage.sim.break_nodetool(5, Some(NodetoolFault::Hangs)).unwrap();
+    let first = stage.sim.nodes()[0].address.to_string();
+    let other = stage.sim.nodes()[2].address.to_string();
+    let said = stage.job("restart", &["--host", &first, "--host", &other]).await.code(0);
+    said.says("all 2 nodes done");
+    assert_eq!(stage.sim.quorum_losses(), Vec::<String>::new());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keyspace_that_cannot_bear_a_node_out_is_named() {
+    let mut spec = SimSpec::uniform(1, 3, 1);
+    spec.timings = Timings::fast();
+    spec.keyspaces.push(KeyspaceSpec::network_topology("lean", &[("dc1", 2)]));
+    let stage = Stage::with(spec).await;
+    let said = stage.job("run", &["--command", "true"]).await.code(0);
+    said.says("costs the quorum of its ranges in lean (RF 2 in dc1)");
     stage.end().await;
 }

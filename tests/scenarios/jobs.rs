@@ -56,9 +56,12 @@ async fn the_first_failure_stops_and_continue_runs_the_rest() {
     let command = format!("test $QUORATE_NODE != {first} || {{ echo no such disk >&2; exit 7; }}");
     let said = stage.job("run", &["--command", &command]).await.code(1);
     let job = said.job();
-    said.says("exit status 7: no such disk").says("2 not started").says(&format!("continue {job}"));
+    said.says("failed after 0.")
+        .says("s: exit status 7: no such disk")
+        .says("2 left")
+        .says(&format!("continue {job}"));
     let words = ["continue", &job];
-    stage.call(&words).await.code(1).says("1 failed, 2 done, 0 not started");
+    stage.call(&words).await.code(1).says("2 done, 1 failed, 0 left");
     let status = fs::read_to_string(stage.output(&job, 0, "status")).unwrap();
     assert_eq!(status, "7\n");
     stage.end().await;
@@ -109,5 +112,60 @@ async fn a_job_left_in_the_middle_is_refused_and_its_action_is_named() {
     let first = stage.sim.nodes()[0].address.to_string();
     let said = stage.call(&["continue", &job]).await.code(3);
     said.complains("has no known end").complains(&format!("{job}/{first}/main/1/1"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaving_names_the_nodes_that_were_left_in_the_middle() {
+    let stage = Stage::new(1, 3, 1).await;
+    stage.sim.slow_start(0, Some(std::time::Duration::from_secs(600)));
+    let child = stage.spawn("restart", &[]);
+    let pid = child.id().unwrap().to_string();
+    let down = |sim: &quorate_sim::Sim| sim.max_down("dc1") == 1;
+    stage.sim.wait_until(std::time::Duration::from_secs(60), down).await.unwrap();
+    for _ in 0..2 {
+        let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        assert!(sent.success());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let said = crate::stage::end_of(child).await.code(5);
+    let (job, first) = (said.job(), stage.sim.nodes()[0].address.to_string());
+    said.says(&format!("{first} was left while")).says("the rest of the command didn't run");
+    stage.call(&["show", &job]).await.code(0).says("left while");
+    let refused = stage.call(&["continue", &job]).await.code(3);
+    refused
+        .complains(&format!("--host {first} brings it up"))
+        .complains("what wasn't started: --host");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_end_it_waits_for_what_runs() {
+    let stage = Stage::new(1, 3, 1).await;
+    let marker = stage.home.path().join("started");
+    let command = format!("touch {}; sleep 1; echo done", marker.display());
+    let child = stage.spawn("run", &["--command", &command]);
+    let pid = child.id().unwrap().to_string();
+    while !marker.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    crate::stage::end_of(child).await.code(4).says("told to end").says("1 done, 2 left");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_line_without_its_end_is_shown_too() {
+    let stage = Stage::new(1, 1, 1).await;
+    let said = stage.job("run", &["-v", "--impact", "none", "--command", "printf hello"]).await;
+    said.code(0).says("| hello");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_of_a_job_that_is_done() {
+    let stage = Stage::new(1, 1, 1).await;
+    let said = stage.job("run", &["--impact", "none", "--command", "true"]).await.code(0);
+    stage.call(&["continue", &said.job()]).await.code(3).complains("nothing of job");
     stage.end().await;
 }

@@ -3,8 +3,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use quorate_schedule::FailureBudget;
 use std::path::PathBuf;
 
-/// Runs operations on Apache Cassandra clusters: one node to ask, the whole ring discovered, every node
-/// restarted in an order that never costs a quorum.
+/// Runs operations on Apache Cassandra clusters: one node to ask, the whole ring discovered, and no two
+/// nodes that share a range taken at a time.
 #[derive(Debug, Parser)]
 #[command(name = "quorate", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -35,10 +35,11 @@ pub(crate) enum Verb {
 #[command(next_help_heading = "Hosts")]
 #[group(id = "hosts", required = true, multiple = true)]
 pub(crate) struct HostSpec {
-    /// A node to ask for the ring; all nodes of its cluster are targets. Several: the first that answers
-    #[arg(long, value_name = "HOST", value_delimiter = ',', conflicts_with_all = ["host", "host_file"])]
+    /// A node to ask for the ring; several: the first that answers. All nodes of its cluster are
+    /// targets, unless --host or --host-file names some
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(crate) seed_host: Vec<String>,
-    /// A node to run on; the ring is discovered through it all the same
+    /// A node to run on; without --seed-host it is also asked for the ring
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(crate) host: Vec<String>,
     /// A file with a node to run on per line (`-`: standard input)
@@ -148,7 +149,8 @@ pub(crate) struct OrderArgs {
     /// After this long a nodetool that only reads is given up
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) nodetool_timeout: u64,
-    /// Allow what would otherwise be refused: strategy `all` for a command that takes nodes down
+    /// Allow what would otherwise be refused: strategy `all`, or a lower --impact, for a command that
+    /// takes nodes down
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -220,6 +222,8 @@ pub(crate) struct ContinueArgs {
     pub(crate) show: ShowArgs,
 }
 
+const YEAR_MS: u64 = 365 * 86_400_000;
+
 /// A duration with its unit: `500ms`, `90s`, `10m`, `1h`; in milliseconds.
 pub(crate) fn duration(text: &str) -> Result<u64, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -232,7 +236,10 @@ pub(crate) fn duration(text: &str) -> Result<u64, String> {
         _ => return Err("a duration is a number with ms, s, m or h, such as 90s".into()),
     };
     let number: u64 = digits.parse().map_err(|_| "a duration begins with a number, such as 90s")?;
-    number.checked_mul(factor).ok_or_else(|| "too long".into())
+    match number.checked_mul(factor) {
+        Some(ms) if ms <= YEAR_MS => Ok(ms),
+        _ => Err("a year is the most".into()),
+    }
 }
 
 fn failures(text: &str) -> Result<FailureBudget, String> {

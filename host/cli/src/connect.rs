@@ -1,19 +1,51 @@
 //! From flags to a transport, and back from a journal.
-use crate::{args::SshArgs, error::CliError};
+use crate::{args::SshArgs, error::CliError, watch::complain};
 use quorate_ports::TransportError;
 use quorate_transport::{Ssh, SshOptions};
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Lines of the transport for people: on standard error, or gathered while the board has the screen.
+static GATHERED: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+fn notice(line: &str) {
+    let mut gathered = GATHERED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *gathered {
+        Some(lines) => lines.push(line.to_owned()),
+        None => complain(&format!("quorate: {line}")),
+    }
+}
+
+/// Gathers the transport's lines from now on.
+pub(crate) fn gather_notices() {
+    *GATHERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+}
+
+/// Says what was gathered, and whatever comes, on standard error.
+pub(crate) fn release_notices() {
+    let lines = GATHERED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    lines.unwrap_or_default().iter().for_each(|line| notice(line));
+}
 
 /// Opens the transport.
 pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<Ssh>, CliError> {
     let wrong = |error| transport_error(&error);
+    for file in &ssh.ssh_identity_file {
+        if let Err(error) = std::fs::File::open(file) {
+            let what = format!("--ssh-identity-file: {}: {error}", file.display());
+            return Err(CliError::usage(what));
+        }
+    }
     let mut options = SshOptions::from_env().map_err(wrong)?;
     options.config_file.clone_from(&ssh.ssh_config);
     options.user.clone_from(&ssh.ssh_username);
     options.identity_files.clone_from(&ssh.ssh_identity_file);
     options.handshakes = ssh.ssh_handshakes.max(1);
     options.remote_dir.clone_from(&ssh.remote_dir);
-    options.notice = Arc::new(|line| eprintln!("quorate: {line}"));
+    options.notice = Arc::new(notice);
     Ssh::new(options).map(Arc::new).map_err(wrong)
 }
 

@@ -10,6 +10,13 @@ use std::ffi::OsString;
 
 /// Runs the demo. Gives the exit code.
 pub(crate) async fn demo(args: DemoArgs) -> Result<u8, CliError> {
+    if args.rf > args.racks * args.nodes {
+        return Err(CliError::usage(format!(
+            "--rf {} needs as many nodes in a data center; there are {}",
+            args.rf,
+            args.racks * args.nodes
+        )));
+    }
     let mut spec = SimSpec::uniform(args.dcs.into(), args.racks.into(), args.nodes.into());
     spec.cluster_name = "demo".into();
     spec.vnodes = args.vnodes.into();
@@ -30,17 +37,21 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<u8, CliError> {
         "--stable".into(),
         "2s".into(),
     ]);
-    say(&format!("$ quorate {}", line.join(" ")));
+    say(&format!("$ {} {}", program(), line.join(" ")));
     line.insert(0, "quorate".into());
     line.extend(shown(&args.show));
     // The command line that was printed is the one that runs.
     let code = Box::pin(crate::run(line.into_iter().map(OsString::from).collect())).await?;
-    say(&verdict(&sim));
+    let losses = sim.quorum_losses();
+    say(&verdict(&losses));
     if args.keep_running {
         keep(&sim).await;
     }
     sim.stop().await.map_err(|error| CliError::new(Code::Lost, error))?;
-    Ok(code)
+    match (code, losses.is_empty()) {
+        (0, false) => Ok(Code::NodeFailed as u8),
+        _ => Ok(code),
+    }
 }
 
 /// The flags of how to show, passed on.
@@ -55,22 +66,31 @@ fn shown(show: &ShowArgs) -> Vec<String> {
 }
 
 /// What the simulator itself saw, computed by placement code of its own.
-fn verdict(sim: &Sim) -> String {
-    let losses = sim.quorum_losses();
+fn verdict(losses: &[String]) -> String {
     match losses.first() {
         None => "The simulator watched every token range: none ever lost its LOCAL_QUORUM.".into(),
         Some(first) => format!("The simulator saw {} losses of a quorum: {first}", losses.len()),
     }
 }
 
+/// How this program is called from where it stands.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "quorate".into())
+}
+
 async fn keep(sim: &Sim) {
     let (seed, config) = (sim.seed(), sim.ssh_config().display().to_string());
+    let program = program();
     say("");
     say("The cluster stays up until Ctrl-C. In another terminal, type for example:");
-    say(&format!(
-        "  quorate run --seed-host {seed} -F {config} -v --impact none --command 'nodetool version'"
-    ));
-    say(&format!("  quorate restart --seed-host {seed} -F {config} --strategy one --stop-after 2"));
+    for words in [
+        "run HOSTS -v --impact none --command 'nodetool version'",
+        "restart HOSTS --strategy one --stop-after 2",
+        "jobs",
+    ] {
+        let hosts = format!("--seed-host {seed} -F {config}");
+        say(&format!("  {program} {}", words.replace("HOSTS", &hosts)));
+    }
     say(&format!("  ssh -F {config} {seed} nodetool status"));
     // Without a handler for Ctrl-C the signal itself ends the process.
     let _ = tokio::signal::ctrl_c().await;

@@ -1,7 +1,7 @@
 //! Errors as a person sees them: what, where, and what to type.
 use std::fmt;
 
-/// Exit codes; the reference lists them.
+/// Exit codes; `docs/commands.md` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Some node failed.
@@ -23,18 +23,32 @@ pub(crate) struct CliError {
     pub(crate) at: String,
     pub(crate) hint: String,
     pub(crate) code: Code,
+    /// It was about to act, and says that it didn't.
+    untouched: bool,
 }
 
 impl CliError {
     pub(crate) fn new(code: Code, what: impl fmt::Display) -> Self {
-        Self { what: what.to_string(), at: String::new(), hint: String::new(), code }
+        Self {
+            what: what.to_string(),
+            at: String::new(),
+            hint: String::new(),
+            code,
+            untouched: false,
+        }
     }
 
     pub(crate) fn usage(what: impl fmt::Display) -> Self {
         Self::new(Code::Usage, what)
     }
 
+    /// A job, or the way to it, that was given up before anything was done.
     pub(crate) fn not_started(what: impl fmt::Display) -> Self {
+        Self { untouched: true, ..Self::new(Code::NotStarted, what) }
+    }
+
+    /// Something that only looks couldn't.
+    pub(crate) fn unreadable(what: impl fmt::Display) -> Self {
         Self::new(Code::NotStarted, what)
     }
 
@@ -55,7 +69,7 @@ impl fmt::Display for CliError {
         if !self.at.is_empty() {
             write!(f, "\n   at: {}", self.at)?;
         }
-        if self.code == Code::NotStarted {
+        if self.untouched {
             f.write_str("\n       nothing was touched")?;
         }
         if !self.hint.is_empty() {

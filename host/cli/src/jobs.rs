@@ -3,7 +3,7 @@ use crate::{
     args::LogsArgs,
     error::CliError,
     session::{Session, stored},
-    watch::say,
+    watch::{complain, say},
 };
 use quorate_journal::JobView;
 use quorate_ports::{JobId, Stream};
@@ -19,7 +19,7 @@ use std::{
 /// A job as its journal tells it.
 pub(crate) fn view(session: &Session, job: &JobId) -> Result<JobView, CliError> {
     let records = session.store.read(job).map_err(stored)?;
-    JobView::fold(&records).map_err(|error| CliError::not_started(error).at(job))
+    JobView::fold(&records).map_err(|error| CliError::unreadable(error).at(job))
 }
 
 pub(crate) fn list() -> Result<u8, CliError> {
@@ -29,7 +29,7 @@ pub(crate) fn list() -> Result<u8, CliError> {
         let running = JobLock::is_held(&session.home, &job).map_err(stored)?;
         match view(&session, &job) {
             Ok(view) => views.push((view, running)),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => complain(&error.to_string()),
         }
     }
     if views.is_empty() {
@@ -61,6 +61,7 @@ pub(crate) fn logs(args: &LogsArgs) -> Result<u8, CliError> {
         })?;
         return one(&session, &job, view.key(node), args.follow);
     }
+    let mut silent = true;
     for node in view.job.nodes().keys() {
         let key = view.key(*node);
         for (stream, name) in [(Stream::Stdout, "out"), (Stream::Stderr, "err")] {
@@ -68,8 +69,12 @@ pub(crate) fn logs(args: &LogsArgs) -> Result<u8, CliError> {
             if path.metadata().is_ok_and(|m| m.len() > 0) {
                 say(&format!("==> {key} {name} <=="));
                 copy(&path, 0, &mut io::stdout())?;
+                silent = false;
             }
         }
+    }
+    if silent {
+        complain("no node printed anything");
     }
     Ok(0)
 }
@@ -98,13 +103,15 @@ fn one(
 
 /// Copies a file from an offset on; one that doesn't exist is empty.
 fn copy(path: &Path, from: u64, to: &mut dyn Write) -> Result<u64, CliError> {
-    let fault = |error: io::Error| CliError::not_started(error).at(path.display());
+    let fault = |error: io::Error| CliError::unreadable(error).at(path.display());
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         file => file.map_err(fault)?,
     };
     file.seek(SeekFrom::Start(from)).map_err(fault)?;
-    let copied = io::copy(&mut file, to).map_err(fault)?;
-    to.flush().map_err(fault)?;
-    Ok(copied)
+    match io::copy(&mut file, to).and_then(|copied| to.flush().map(|()| copied)) {
+        // Whoever read this has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        copied => copied.map_err(fault),
+    }
 }

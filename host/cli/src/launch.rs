@@ -4,17 +4,17 @@ use crate::{
     connect::{connect, remembered, transport_error},
     error::{CliError, Code},
     session::{Session, SystemClock, stored},
-    watch::{Watch, face, say},
+    watch::{Watch, complain, face, say},
 };
 use quorate_contract::{Gate, Impact, PlanContext};
 use quorate_journal::{Command, Created, FORMAT, JobView, Record, Stamped, TargetHost};
 use quorate_ports::{Clock, CommandHost, NodeKey, Store, Target};
-use quorate_ring::{DataCenter, NodeId, Topology};
+use quorate_ring::{DataCenter, NodeId, Replication, Topology};
 use quorate_runner::{Deps, Discovered, Nodetool, Stop, discover, drive};
 use quorate_schedule::{self as schedule, End, GatePolicy, Policy, Strategy};
 use quorate_store::{FileOutputs, JobLock, new_job_id};
 use quorate_transport::Ssh;
-use quorate_views::{end_line, event_line};
+use quorate_views::{end_line, event_line, left_lines};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,7 +43,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
     let session = Session::open()?;
     let transport = connect(&launch.ssh)?;
     let named = named_hosts(&launch.hosts)?;
-    let seeds = if named.is_empty() { launch.hosts.seed_host.clone() } else { named.clone() };
+    let given = &launch.hosts.seed_host;
+    let seeds = if given.is_empty() { named.clone() } else { given.clone() };
     let limit = Duration::from_millis(launch.order.nodetool_timeout);
     let found = read_ring(&transport, &seeds, limit).await?;
     let mut hosts: Vec<TargetHost> = found.topology.nodes.iter().map(by_address).collect();
@@ -111,7 +112,7 @@ async fn read_ring(
     let seeds: Vec<Target> =
         seeds.iter().map(|s| Target { node: NodeKey(s.clone()), host: s.clone() }).collect();
     let names: Vec<_> = seeds.iter().take(3).map(|s| s.host.as_str()).collect();
-    eprintln!("quorate: reading the ring from {}", names.join(", "));
+    complain(&format!("quorate: reading the ring from {}", names.join(", ")));
     let nodetool = Nodetool::new(transport.clone(), limit);
     discover(&nodetool, &seeds)
         .await
@@ -122,7 +123,12 @@ async fn read_ring(
 fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
     let mut named = spec.host.clone();
     if let Some(path) = &spec.host_file {
-        let fault = |e: std::io::Error| CliError::usage(e).at(path.display());
+        let place = if path == Path::new("-") {
+            "standard input".into()
+        } else {
+            path.display().to_string()
+        };
+        let fault = |e: std::io::Error| CliError::usage(format!("--host-file: {place}: {e}"));
         let lines: Vec<String> = if path == Path::new("-") {
             std::io::stdin().lock().lines().collect::<Result<_, _>>().map_err(fault)?
         } else {
@@ -132,7 +138,7 @@ fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
         let host = |line: &String| line.split('#').next().unwrap_or_default().trim().to_owned();
         named.extend(lines.iter().map(host).filter(|host| !host.is_empty()));
         if named.is_empty() {
-            return Err(CliError::usage("the host file names no host").at(path.display()));
+            return Err(CliError::usage(format!("--host-file: {place} names no host")));
         }
     }
     Ok(named)
@@ -151,8 +157,9 @@ async fn pick(
         let found = addresses.iter().find_map(|ip| topology.by_address(quorate_ring::Address(*ip)));
         let Some(node) = found else {
             let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            let what =
-                format!("{name} ({}) isn't a node of {}", shown.join(", "), topology.cluster);
+            let shown = shown.join(", ");
+            let shown = if shown == *name { shown } else { format!("{name} ({shown})") };
+            let what = format!("{shown} isn't a node of {}", topology.cluster);
             return Err(CliError::not_started(what)
                 .hint("name nodes by the addresses that `nodetool status` shows"));
         };
@@ -239,6 +246,12 @@ fn policy(launch: &Launch, declared: Impact) -> Result<Policy, CliError> {
             return Err(CliError::not_started(what).at(&manifest.name));
         }
     };
+    let lowered = impact == schedule::Impact::None && declared != Impact::None;
+    if lowered && !order.force && manifest.name != "run" {
+        let what = format!("`{}` takes nodes down, whatever --impact says", manifest.name);
+        return Err(CliError::usage(what)
+            .hint("leave --impact out, or add --force if that is what you want"));
+    }
     let by_hand = order.strategy == Some(StrategyName::All);
     // `run` carries what its user wrote: `all` by hand is taken at its word there, as cstar does.
     let unguarded = by_hand && (order.force || manifest.name == "run");
@@ -271,6 +284,9 @@ fn warnings(created: &Created, passed_over: &[String]) -> Vec<Stamped> {
     let mut texts: Vec<String> =
         passed_over.iter().map(|why| format!("a seed was passed over: {why}")).collect();
     let replicas = &created.topology.replicas;
+    if created.policy.observes() {
+        texts.extend(thin(&created.topology));
+    }
     if created.policy.unguarded && created.policy.observes() {
         let together = created
             .targets
@@ -288,6 +304,35 @@ fn warnings(created: &Created, passed_over: &[String]) -> Vec<Stamped> {
         }
     }
     texts.into_iter().map(|text| stamp(Record::Warning { text })).collect()
+}
+
+/// Keyspaces that can't bear one node out: said once, for all of them.
+fn thin(topology: &Topology) -> Option<String> {
+    let living = topology.data_centers();
+    let mut found = Vec::new();
+    for keyspace in topology.keyspaces.iter().filter(|keyspace| keyspace.is_guarded()) {
+        let name = &keyspace.name;
+        match &keyspace.replication {
+            Replication::NetworkTopology(factors) => {
+                for (dc, factor) in factors.iter().filter(|(dc, _)| living.contains(dc)) {
+                    if (1..3).contains(&factor.all) {
+                        found.push(format!("{name} (RF {} in {dc})", factor.all));
+                    }
+                }
+            }
+            Replication::Simple(factor) if factor.all < 3 => {
+                found.push(format!("{name} (RF {})", factor.all));
+            }
+            _ => {}
+        }
+    }
+    let first = found.first()?;
+    let others = match found.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let what = "a node that is out costs the quorum of its ranges in";
+    Some(format!("{what} {first}{others}, in any order"))
 }
 
 /// A job that exists and is to be run on.
@@ -329,6 +374,9 @@ impl Run<'_> {
             CliError::new(Code::Lost, error).hint(format!("quorate show {}", created.job))
         })?;
         say(&format!("job {}: {}", created.job, end_line(&view, end.as_ref())));
+        if end.is_none() {
+            left_lines(&view).iter().for_each(|line| say(line));
+        }
         Ok(match end {
             Some(End::Completed) => 0,
             Some(End::Failed { .. }) => Code::NodeFailed as u8,

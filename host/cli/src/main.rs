@@ -19,22 +19,30 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
 use quorate_ports::CommandHost;
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
+use watch::complain;
 
 fn main() -> ExitCode {
+    raise_descriptor_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the runtime can't be started: {error}");
+            complain(&format!("error: the runtime can't be started: {error}"));
             return ExitCode::from(error::Code::NotStarted as u8);
         }
     };
     match runtime.block_on(run(std::env::args_os().collect())) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error.to_string());
             ExitCode::from(error.code as u8)
         }
     }
+}
+
+/// A node that runs needs three descriptors; a shell's default of 1,024 ends at some 300 nodes.
+fn raise_descriptor_limit() {
+    // Where it can't be raised, what comes up against it says so.
+    let _ = rlimit::increase_nofile_limit(1 << 20);
 }
 
 async fn run(words: Vec<OsString>) -> Result<u8, CliError> {

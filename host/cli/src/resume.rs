@@ -18,7 +18,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let job = session.store.find(&args.job).map_err(stored)?;
     let lock = JobLock::take(&session.home, &job).map_err(stored)?;
     let view = jobs::view(&session, &job)?;
-    refuse_unfinished(&view)?;
+    refuse(&view)?;
     let command = commands::load(&view.created.command.name, &view.created.command.limits).await?;
     if command.digest() != view.created.command.digest {
         return Err(CliError::not_started(format!(
@@ -37,24 +37,38 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     code
 }
 
-/// What ran when the job was left can't be taken up by this version: it is named, and left alone.
-fn refuse_unfinished(view: &JobView) -> Result<(), CliError> {
+/// A job with nothing left has nothing to go on with; one that was left in the middle of nodes can't be
+/// taken up by this version: they are named, with what to type.
+fn refuse(view: &JobView) -> Result<(), CliError> {
     let job = &view.created.job;
-    if let Some((node, action)) = view.unfinished().next() {
-        return Err(CliError::not_started(format!(
-            "the action {} ({}) has no known end; this version can't take it up",
-            action.id, action.summary
-        ))
-        .at(view.key(node))
-        .hint(format!("see what it does on the node; start a new job for what `quorate show {job}` lists as waiting")));
+    let of = |phase: Phase| {
+        let nodes = view.job.nodes().iter().filter(move |(_, run)| run.phase == phase);
+        nodes.map(|(id, _)| view.key(*id).0.as_str()).collect::<Vec<_>>()
+    };
+    let running = of(Phase::Running);
+    let Some(first) = running.first() else {
+        let nothing = of(Phase::Waiting).is_empty() && of(Phase::Confirming).is_empty();
+        return match nothing {
+            true => Err(CliError::unreadable(format!("nothing of job {job} is left to run"))
+                .hint(format!("quorate show {job}"))),
+            false => Ok(()),
+        };
+    };
+    let what = match view.unfinished().next() {
+        Some((_, action)) => {
+            format!("the action {} ({}) has no known end", action.id, action.summary)
+        }
+        None => format!("the command was left in the middle of its work on {first}"),
+    };
+    let left = of(Phase::Waiting);
+    let mut hint = format!(
+        "look at {}, where the rest of the command won't run by itself; for `restart`, a new one \
+         with --host {} brings it up",
+        running.join(", "),
+        running.join(",")
+    );
+    if !left.is_empty() {
+        hint.push_str(&format!("\n       what wasn't started: --host {}", left.join(",")));
     }
-    let running = view.job.nodes().iter().find(|(_, run)| run.phase == Phase::Running);
-    if let Some((node, _)) = running {
-        return Err(CliError::not_started(
-            "the command was left in the middle of its work on this node; this version can't take it up",
-        )
-        .at(view.key(*node))
-        .hint(format!("see how the node is; start a new job for what `quorate show {job}` lists as waiting")));
-    }
-    Ok(())
+    Err(CliError::unreadable(format!("{what}; this version can't take it up")).at(first).hint(hint))
 }

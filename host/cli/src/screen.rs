@@ -41,7 +41,10 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn open() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen, cursor::Hide)?;
+        if let Err(error) = execute!(stdout(), EnterAlternateScreen, cursor::Hide) {
+            let _ = terminal::disable_raw_mode();
+            return Err(error);
+        }
         let (sender, keys) = mpsc::unbounded_channel();
         let over = Arc::new(AtomicBool::new(false));
         let reader = std::thread::Builder::new().name("keys".into()).spawn({

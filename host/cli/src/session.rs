@@ -6,8 +6,8 @@ use quorate_wasm::{Engine, EngineOptions, Limits};
 use std::{
     env,
     path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// The home directory and what lies in it, opened.
@@ -54,15 +54,19 @@ pub(crate) fn stored(error: StoreError) -> CliError {
         StoreError::Busy { .. } => "one process runs a job at a time",
         StoreError::Ambiguous { .. } | StoreError::Storage { .. } => "",
     };
-    CliError::not_started(error).hint(hint)
+    CliError::unreadable(error).hint(hint)
 }
 
-/// The system's clock.
+/// The system's clock, read once; from then on time only passes, whoever sets that clock.
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixMs {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| since.as_millis() as u64)
+        static BEGAN: OnceLock<(Instant, Duration)> = OnceLock::new();
+        let (began, wall) = BEGAN.get_or_init(|| {
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            (Instant::now(), wall)
+        });
+        (*wall + began.elapsed()).as_millis() as u64
     }
 }

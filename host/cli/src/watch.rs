@@ -1,6 +1,7 @@
 //! Showing a running job: plain lines or the board, and what a person asks for meanwhile.
 use crate::{
     args::{Colour, ShowArgs},
+    connect::{gather_notices, release_notices},
     screen::{Key, Screen},
 };
 use quorate_journal::JobView;
@@ -12,7 +13,7 @@ use quorate_views::{Board, Glance, Paint, event_line, waiting_lines};
 use std::{
     collections::BTreeMap,
     env,
-    io::{IsTerminal, Write, stdout},
+    io::{IsTerminal, Write, stderr, stdout},
     time::Duration,
 };
 use tokio::{
@@ -21,8 +22,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-/// Redraws a second; between them the newest state waits.
+/// Pause between two drawings of the board.
 const FRAME: Duration = Duration::from_millis(100);
+/// A line that is longer is shown in pieces.
+const LONGEST_LINE: usize = 16 << 10;
 /// Without a board, what waits is said again after so long without a line.
 const REMINDER: Duration = Duration::from_secs(60);
 
@@ -65,7 +68,12 @@ impl<C: Clock> Watch<C> {
         let (board, paint) = face(&self.show);
         if board {
             match Screen::open() {
-                Ok(screen) => return self.run_board(live, screen, paint).await,
+                Ok(screen) => {
+                    gather_notices();
+                    let view = self.run_board(live, screen, paint).await;
+                    release_notices();
+                    return view;
+                }
                 Err(error) => say(&format!("no board: {error}")),
             }
         }
@@ -83,13 +91,14 @@ impl<C: Clock> Watch<C> {
                     None => return self.view,
                     Some(Live::Record(record)) => {
                         self.apply(&record);
+                        self.say_rest(&record);
                         if let Some(line) = event_line(&self.view, &record, self.show.verbose) {
                             say(&line);
                             spoken = Instant::now();
                         }
                     }
                     Some(Live::Output { node, stream, skipped, bytes }) => {
-                        let lines = self.lines_of(node, stream, &bytes);
+                        let lines = self.lines_of(node, stream, skipped, &bytes);
                         if self.show.verbose > 0 {
                             self.say_output(node, skipped, &lines);
                             spoken = Instant::now();
@@ -105,7 +114,7 @@ impl<C: Clock> Watch<C> {
                 },
                 asked = signals.next() => match asked {
                     Asked::Interrupt => say(&self.asked_to_stop()),
-                    Asked::Terminate => self.leave(),
+                    Asked::Terminate => say(&self.told_to_end()),
                 },
             }
         }
@@ -126,8 +135,8 @@ impl<C: Clock> Watch<C> {
                 event = live.recv() => match event {
                     None => break,
                     Some(Live::Record(record)) => self.apply(&record),
-                    Some(Live::Output { node, stream, bytes, .. }) => {
-                        self.lines_of(node, stream, &bytes);
+                    Some(Live::Output { node, stream, skipped, bytes }) => {
+                        self.lines_of(node, stream, skipped, &bytes);
                     }
                     Some(Live::Holds(holds)) => self.glance.holds = holds,
                 },
@@ -156,7 +165,7 @@ impl<C: Clock> Watch<C> {
                 },
                 asked = signals.next() => match asked {
                     Asked::Interrupt => drop(self.asked_to_stop()),
-                    Asked::Terminate => self.leave(),
+                    Asked::Terminate => drop(self.told_to_end()),
                 },
             }
         }
@@ -185,7 +194,7 @@ impl<C: Clock> Watch<C> {
         let keys = match (*self.stop.borrow(), picked) {
             (Stop::No, None) => "arrows: pick a node   Ctrl-C: start no further node",
             (Stop::No, Some(_)) => "arrows: another node   l: its output   e: its errors   Esc",
-            _ => "starting no further node; Ctrl-C again leaves at once",
+            _ => "starting no further node; Ctrl-C again leaves at once   arrows, l, e, Esc",
         };
         lines.push(keys.chars().take(width).collect());
         lines
@@ -202,7 +211,8 @@ impl<C: Clock> Watch<C> {
         };
         let mut all: Vec<String> = text.lines().map(clean).collect();
         if all.is_empty() {
-            all.push("(nothing yet)".into());
+            let over = self.view.job.nodes()[&node].ended_at.is_some();
+            all.push(if over { "(it printed nothing here)" } else { "(nothing yet)" }.into());
         }
         let from = all.len().saturating_sub(height.saturating_sub(2));
         let mut lines = vec![clean(&format!("{key}  {}", path.display()))];
@@ -224,11 +234,25 @@ impl<C: Clock> Watch<C> {
     }
 
     /// Complete lines of a node's output; the newest is remembered for the board.
-    fn lines_of(&mut self, node: NodeId, stream: Stream, bytes: &[u8]) -> Vec<String> {
+    fn lines_of(
+        &mut self,
+        node: NodeId,
+        stream: Stream,
+        skipped: usize,
+        bytes: &[u8],
+    ) -> Vec<String> {
         let partial = self.partial.entry((node, stream == Stream::Stderr)).or_default();
+        if skipped > 0 {
+            // The line that began before what is left out isn't the one that ends after it.
+            partial.clear();
+        }
         partial.push_str(&String::from_utf8_lossy(bytes));
-        let Some(end) = partial.rfind('\n') else { return Vec::new() };
-        let rest = partial.split_off(end + 1);
+        let end = match partial.rfind('\n') {
+            Some(end) => end + 1,
+            None if partial.len() > LONGEST_LINE => partial.len(),
+            None => return Vec::new(),
+        };
+        let rest = partial.split_off(end);
         let lines: Vec<String> = std::mem::replace(partial, rest)
             .lines()
             .map(|line| line.chars().filter(|c| !c.is_control() || *c == '\t').collect())
@@ -237,6 +261,17 @@ impl<C: Clock> Watch<C> {
             self.glance.last_lines.insert(node, last.clone());
         }
         lines
+    }
+
+    /// What an action that has ended printed without a last line end.
+    fn say_rest(&mut self, record: &quorate_journal::Stamped) {
+        let quorate_journal::Record::Finished { node, .. } = &record.record else { return };
+        for errors in [false, true] {
+            let rest = self.partial.remove(&(*node, errors)).unwrap_or_default();
+            if self.show.verbose > 0 && !rest.is_empty() {
+                self.say_output(*node, 0, &[rest.chars().filter(|c| !c.is_control()).collect()]);
+            }
+        }
     }
 
     fn say_output(&self, node: NodeId, skipped: usize, lines: &[String]) {
@@ -255,16 +290,25 @@ impl<C: Clock> Watch<C> {
         if *self.stop.borrow() == Stop::No {
             self.stop.send_replace(Stop::Starting);
             format!(
-                "starting no further node; what runs goes on. Again: leave at once. Later: quorate continue {job}"
+                "starting no further node; what runs is waited for. Again: leave at once, with nodes of job {job} in the middle of it"
             )
         } else {
             self.leave();
-            format!("leaving; what runs on nodes goes on there: quorate show {job}")
+            "leaving".into()
         }
     }
 
     fn leave(&self) {
         self.stop.send_replace(Stop::Now);
+    }
+
+    /// SIGTERM or a hang-up: never leaves nodes in the middle of their command by itself.
+    fn told_to_end(&self) -> String {
+        if *self.stop.borrow() == Stop::No {
+            self.stop.send_replace(Stop::Starting);
+        }
+        "told to end: starting no further node, waiting for what runs (Ctrl-C leaves at once)"
+            .into()
     }
 }
 
@@ -272,13 +316,14 @@ impl<C: Clock> Watch<C> {
 struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
+    hang_up: Option<Signal>,
 }
 
 /// Which signal came.
 enum Asked {
     /// SIGINT: Ctrl-C.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, or SIGHUP: the terminal is gone.
     Terminate,
 }
 
@@ -289,6 +334,7 @@ impl Signals {
         Self {
             interrupt: listen(SignalKind::interrupt()),
             terminate: listen(SignalKind::terminate()),
+            hang_up: listen(SignalKind::hangup()),
         }
     }
 
@@ -296,6 +342,7 @@ impl Signals {
         tokio::select! {
             () = come(&mut self.interrupt) => Asked::Interrupt,
             () = come(&mut self.terminate) => Asked::Terminate,
+            () = come(&mut self.hang_up) => Asked::Terminate,
         }
     }
 }
@@ -307,6 +354,11 @@ async fn come(signal: &mut Option<Signal>) {
         return;
     }
     std::future::pending().await
+}
+
+/// A line on standard error. Nobody may be reading it.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 /// A line on standard output. A reader that has gone away is no reason to stop a job.

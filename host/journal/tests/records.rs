@@ -85,8 +85,7 @@ fn story() -> Vec<Stamped> {
     let steps = [
         Record::Created(Box::new(created())),
         Record::Step(Transition::TakenUp { stop_after: Some(2) }),
-        Record::Step(Transition::Started { node: a, attempt: 1 }),
-        Record::Step(Transition::Baseline { node: a, generation: Some(7) }),
+        Record::Step(Transition::Started { node: a, attempt: 1, generation: Some(7) }),
         intended(a, "aa"),
         Record::Connection { node: a, text: "broke".into() },
         Record::Progress { node: a, text: "working".into() },
@@ -137,7 +136,7 @@ fn the_fold_tells_where_the_job_is() {
 #[test]
 fn an_action_without_its_end_is_unfinished() {
     let story = story();
-    let view = JobView::fold(&story[..9]).unwrap();
+    let view = JobView::fold(&story[..8]).unwrap();
     let (node, action) = view.unfinished().next().unwrap();
     assert_eq!((node, action.id.to_string().as_str()), (NodeId(0), "k1/10.0.0.1/main/1/1"));
 }

@@ -1,5 +1,5 @@
 //! Asking a node through its nodetool.
-use quorate_ports::{Exit, Query, Target, Transport, TransportError};
+use quorate_ports::{Exit, FaultKind, Query, Target, Transport, TransportError};
 use quorate_ring::parse::ParseError;
 use std::{sync::Arc, time::Duration};
 
@@ -63,6 +63,12 @@ impl NodetoolError {
     /// What to do about it; empty where the message says it all.
     pub fn hint(&self) -> String {
         match self {
+            Self::Transport(error) if error.kind == FaultKind::TimedOut => {
+                let host = &error.host;
+                format!(
+                    "see what keeps it: ssh {host} 'nodetool status'; --nodetool-timeout gives it longer"
+                )
+            }
             Self::Transport(error) => error.hint.clone(),
             Self::NotFound { host, program } => format!(
                 "make it findable for a login that isn't interactive: `ssh {host} '{program} version'` must work"

@@ -4,6 +4,7 @@ use quorate_ports::{JobId, StoreError};
 use std::{
     fs::{self, File, TryLockError},
     io::{Read, Seek, Write},
+    os::unix::fs::DirBuilderExt,
 };
 
 /// Held while a process runs a job; the system frees it however the process ends.
@@ -19,7 +20,8 @@ impl JobLock {
     /// [`StoreError::Busy`] where another process has it.
     pub fn take(home: &Home, job: &JobId) -> Result<Self, StoreError> {
         let dir = home.jobs().join(&job.0);
-        fs::create_dir_all(&dir).map_err(|e| storage(&dir, &e))?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        made.map_err(|e| storage(&dir, &e))?;
         let path = dir.join("lock");
         let mut file = File::options()
             .read(true)

@@ -4,6 +4,7 @@ use quorate_ports::{Exit, JobId, NodeKey, NodeOutput, Outputs, OutputsError, Str
 use std::{
     fs::{self, File},
     io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -48,10 +49,11 @@ fn trouble(path: &Path) -> impl Fn(std::io::Error) -> OutputsError + '_ {
 impl Outputs for FileOutputs {
     fn open(&self, job: &JobId, node: &NodeKey) -> Result<Arc<dyn NodeOutput>, OutputsError> {
         let dir = self.root.join(&job.0).join(directory(node));
-        fs::create_dir_all(&dir).map_err(trouble(&dir))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(trouble(&dir))?;
         let open = |name: &str| {
             let path = dir.join(name);
-            File::options().append(true).create(true).open(&path).map_err(trouble(&path))
+            let mut options = File::options();
+            options.append(true).create(true).mode(0o600).open(&path).map_err(trouble(&path))
         };
         let (out, err) = (Mutex::new(open("out")?), Mutex::new(open("err")?));
         Ok(Arc::new(NodeFiles { dir, out, err }))

@@ -2,14 +2,14 @@
 use crate::{
     Paint,
     cells::{LEGEND, cell},
-    lines::health,
+    lines::{self, health},
     paint::Hue,
     tables::{phase_word, progress},
     time::duration,
 };
 use quorate_journal::{JobView, Level};
 use quorate_ring::NodeId;
-use quorate_schedule::{Phase, Reason};
+use quorate_schedule::{Outcome, Phase, Reason};
 use std::collections::BTreeMap;
 
 /// What is known of a running job beside its journal.
@@ -142,13 +142,16 @@ impl Board {
             text = text.replace(", 0 skipped", "");
         }
         let mut time = format!("{} elapsed", duration(elapsed));
-        if over > 0 && over < sum.targets && view.job.end().is_none() {
-            let left = elapsed * (sum.targets - over) as u64 / over as u64;
+        // What runs counts as half done.
+        let active = sum.running + sum.confirming;
+        let (done, left) = (2 * over + active, 2 * sum.waiting + active);
+        if over > 0 && left > 0 && view.job.end().is_none() {
+            let left = elapsed * left as u64 / done as u64;
             let rate = over as f64 * 60_000.0 / elapsed.max(1) as f64;
             time.push_str(&format!(", about {} left, {rate:.1} nodes a minute", duration(left)));
         }
         if let Some(cause) = view.job.stopping() {
-            time.push_str(&format!("; {cause}"));
+            time.push_str(&format!("; no further node is started: {cause}"));
         }
         vec![self.cut(&text), self.cut(&time)]
     }
@@ -245,16 +248,23 @@ impl Board {
             Some((_, reason)) => format!("  waits: {}", reason.text(view.job.topology())),
             None => glance.last_lines.get(&node).map(|l| format!("  {l}")).unwrap_or_default(),
         };
+        let ended = view.job.nodes().get(&node).and_then(|run| run.outcome.as_ref());
+        let last = match ended {
+            Some(Outcome::Done(text) | Outcome::Skipped(text)) => format!("  {text}"),
+            Some(Outcome::Failed { .. }) => format!("  {}", failure(view, node)),
+            None => last,
+        };
         vec![self.cut(&text), self.cut(&last)]
     }
 }
 
 fn failure(view: &JobView, node: NodeId) -> String {
-    use quorate_schedule::Outcome;
     let run = &view.job.nodes()[&node];
     let out = if run.out { ", still out" } else { "" };
     match &run.outcome {
-        Some(Outcome::Failed { code, message }) => format!("{code}: {message}{out}"),
+        Some(Outcome::Failed { code, message }) => {
+            format!("{}{out}", lines::failure(code, message))
+        }
         _ => {
             let gate = run.gate.as_ref().map(|gate| gate.text(view.job.topology()));
             format!("its time was over{out}: {}", gate.unwrap_or_default())

@@ -12,5 +12,5 @@ pub use board::{Board, Glance};
 pub use cells::{Cell, cell};
 pub use lines::{event_line, waiting_lines};
 pub use paint::Paint;
-pub use tables::{JobRow, Progress, end_line, job_report, jobs_table, progress};
+pub use tables::{JobRow, Progress, end_line, job_report, jobs_table, left_lines, progress};
 pub use time::{clock_time, duration};

@@ -1,7 +1,11 @@
 //! `jobs`, `show` and the last line of a run.
-use crate::time::{date_time, duration};
+use crate::{
+    lines::failure,
+    time::{date_time, duration},
+};
 use quorate_journal::JobView;
-use quorate_schedule::{End, Outcome, Phase};
+use quorate_ring::NodeId;
+use quorate_schedule::{End, NodeRun, Outcome, Phase};
 use std::fmt::Write;
 
 /// Targets by where they are.
@@ -113,9 +117,9 @@ pub fn job_report(view: &JobView, running: bool) -> String {
             view.key(*node),
             place.data_center,
             place.rack,
-            phase_word(run.phase),
+            if run.phase == Phase::Running && !running { "left" } else { phase_word(run.phase) },
             spent,
-            what(view, run),
+            what(view, *node, run, running),
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -133,22 +137,37 @@ pub(crate) fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-fn what(view: &JobView, run: &quorate_schedule::NodeRun) -> String {
+fn what(view: &JobView, node: NodeId, run: &NodeRun, running: bool) -> String {
     let topology = view.job.topology();
     let gate = || run.gate.as_ref().map(|gate| gate.text(topology)).unwrap_or_default();
     match (&run.outcome, run.phase) {
         (Some(Outcome::Failed { code, message }), _) => {
             let out = if run.out { ", still out" } else { "" };
-            format!("{code}: {message}{out}")
+            format!("{}{out}", failure(code, message))
         }
         (None, Phase::Failed) => format!("its time was over; {}", gate()),
         (_, Phase::Confirming) => gate(),
         (Some(Outcome::Done(text) | Outcome::Skipped(text)), _) => text.clone(),
-        (None, Phase::Waiting) => {
+        (None, Phase::Running) if !running => doing(view, node),
+        // What held it when the job ended says nothing of now.
+        (None, Phase::Waiting) if running => {
             run.held.as_ref().map(|reason| reason.text(topology)).unwrap_or_default()
         }
         (None, _) => String::new(),
     }
+}
+
+/// What the node's command did last.
+fn doing(view: &JobView, node: NodeId) -> String {
+    let progress = view.progress.get(&node).map_or("its command ran", String::as_str);
+    format!("left while {progress}; the rest of the command didn't run")
+}
+
+/// One line for each node that was left in the middle of its command.
+pub fn left_lines(view: &JobView) -> Vec<String> {
+    let running = view.job.nodes().iter().filter(|(_, run)| run.phase == Phase::Running);
+    let line = |node: NodeId| format!("{} was {}: look at it", view.key(node), doing(view, node));
+    running.map(|(node, _)| line(*node)).collect()
 }
 
 /// How a run of a job ended, with what to type next.
@@ -164,7 +183,7 @@ pub fn end_line(view: &JobView, end: Option<&End>) -> String {
             format!("{} nodes done, {} skipped in {time}", sum.done, sum.skipped)
         }
         Some(End::Failed { failed, left }) => format!(
-            "{failed} failed, {} done, {left} not started; see `quorate show {job}`{}",
+            "{} done, {failed} failed, {left} left; see `quorate show {job}`{}",
             sum.done,
             if *left > 0 {
                 format!(", go on with `quorate continue {job}`")

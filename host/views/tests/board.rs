@@ -79,7 +79,7 @@ fn situation() -> (JobView, Glance, Vec<String>) {
     let failed = Outcome::Failed { code: "stop".into(), message: "exit status 1".into() };
     let status = Some(NodeStatus::DOWN_NORMAL);
     let keyspace = KeyspaceName::new("orders");
-    let started = |node| Transition::Started { node, attempt: 1 };
+    let started = |node| Transition::Started { node, attempt: 1, generation: None };
     let mut lines: Vec<Option<String>> = Vec::new();
     for (at, transition) in [
         (1_000_000, started(node(0))),
