@@ -56,7 +56,7 @@ fn machine_path(text: &str) -> Option<&str> {
         for (at, _) in text.match_indices(homes) {
             let after = &text[at + homes.len()..];
             let end = after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len());
-            // A made-up person of the tests and the book.
+            // A made-up person of the tests and the docs.
             if end > 0 && &after[..end] != "ann" {
                 return Some(&text[at..at + homes.len() + end]);
             }
