@@ -169,3 +169,12 @@ async fn nothing_is_left_of_a_job_that_is_done() {
     stage.call(&["continue", &said.job()]).await.code(3).complains("nothing of job");
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_is_not_there_is_named_and_nothing_of_ours() {
+    let stage = Stage::new(1, 1, 1).await;
+    let said = stage.job("run", &["--impact", "none", "--", "no-such-program"]).await.code(1);
+    assert!(!said.out.contains("bundle"), "{}", said.out);
+    said.says("exit status 127: no-such-program: not found");
+    stage.end().await;
+}

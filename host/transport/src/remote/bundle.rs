@@ -30,6 +30,15 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
             quote::word(&format!("the variable {name}"), &value)?
         ));
     }
+    if let Program::Argv(argv) = &action.program
+        && let Some(name) = argv.first()
+    {
+        // The shell would say it too, but as a fault of this file.
+        let name = quote::word("the program", name)?;
+        head.push_str(&format!(
+            "command -v {name} >/dev/null 2>&1 || {{ printf '%s: not found\\n' {name} >&2; exit 127; }}\n"
+        ));
+    }
     head.push_str(&format!("exec {program}\n}}\n"));
     let mut stage = String::from("stage() {\n");
     if let Some(text) = text {
