@@ -39,7 +39,7 @@ async fn a_nodetool_that_gives_no_usable_answer_stops_the_job_before_it_begins()
     let faults = [
         (NodetoolFault::Fails { code: 1, stderr: "disk on fire\n".into() }, "disk on fire"),
         (NodetoolFault::Garbage, "nodetool"),
-        (NodetoolFault::Silent, "nodetool status"),
+        (NodetoolFault::Silent, "found the end of the output"),
         (NodetoolFault::MissingFromPath, "nodetool wasn't found"),
         (NodetoolFault::Hangs, "did not answer within 1000 ms"),
     ];
