@@ -2,7 +2,7 @@
 use crate::{
     args::{DemoArgs, ShowArgs},
     error::{CliError, Code},
-    watch::say,
+    watch::{Signals, say},
 };
 use clap::ValueEnum;
 use quorate_sim::{KeyspaceSpec, Sim, SimSpec};
@@ -92,6 +92,5 @@ async fn keep(sim: &Sim) {
         say(&format!("  {program} {}", words.replace("HOSTS", &hosts)));
     }
     say(&format!("  ssh -F {config} {seed} nodetool status"));
-    // Without a handler for Ctrl-C the signal itself ends the process.
-    let _ = tokio::signal::ctrl_c().await;
+    Signals::new().next().await;
 }

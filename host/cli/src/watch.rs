@@ -14,6 +14,7 @@ use std::{
     collections::BTreeMap,
     env,
     io::{IsTerminal, Write, stderr, stdout},
+    sync::OnceLock,
     time::Duration,
 };
 use tokio::{
@@ -312,15 +313,25 @@ impl<C: Clock> Watch<C> {
     }
 }
 
+/// The signals that this process was started to ignore, one bit each, where the system tells.
+fn ignored_signals() -> u64 {
+    static IGNORED: OnceLock<u64> = OnceLock::new();
+    *IGNORED.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    })
+}
+
 /// Signals that ask for the end.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
     hang_up: Option<Signal>,
 }
 
 /// Which signal came.
-enum Asked {
+pub(crate) enum Asked {
     /// SIGINT: Ctrl-C.
     Interrupt,
     /// SIGTERM, or SIGHUP: the terminal is gone.
@@ -328,9 +339,14 @@ enum Asked {
 }
 
 impl Signals {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Without a handler the signal ends the process, which the journal survives.
-        let listen = |kind| signal(kind).ok();
+        let ignored = ignored_signals();
+        let listen = |kind: SignalKind| {
+            // What whoever started this ignores (nohup does) stays ignored.
+            let asked = ignored & 1 << (kind.as_raw_value() - 1) == 0;
+            if asked { signal(kind).ok() } else { None }
+        };
         Self {
             interrupt: listen(SignalKind::interrupt()),
             terminate: listen(SignalKind::terminate()),
@@ -338,7 +354,7 @@ impl Signals {
         }
     }
 
-    async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             () = come(&mut self.interrupt) => Asked::Interrupt,
             () = come(&mut self.terminate) => Asked::Terminate,

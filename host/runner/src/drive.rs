@@ -160,7 +160,10 @@ impl Driver<'_> {
             let event = match self.woken().await {
                 Woken::Note(Note::Event(event)) => event,
                 Woken::Note(Note::Healthy(node, waiter)) => {
-                    self.waiters.insert(node, waiter);
+                    // A run whose time is over is told so at once: its waiter is dropped.
+                    if self.handles.contains_key(&node) {
+                        self.waiters.insert(node, waiter);
+                    }
                     Event::WaitHealthy(node)
                 }
                 Woken::Note(Note::Broken(error)) => return Err(error.into()),
@@ -324,11 +327,12 @@ impl Driver<'_> {
                 RunEnd::Failed { code, message } => Outcome::Failed { code, message },
             };
             let unknown = lost.load(Ordering::Relaxed) && matches!(outcome, Outcome::Failed { .. });
-            // The loop may be gone: then the run is left behind on purpose.
-            let _ = notes.send(Note::Event(Event::Ended(node, outcome)));
+            // The loop may be gone: then the run is left behind on purpose. That it is lost comes
+            // first: the end may be the job's.
             if unknown {
                 let _ = notes.send(Note::Event(Event::Lost(node)));
             }
+            let _ = notes.send(Note::Event(Event::Ended(node, outcome)));
         });
         self.handles.insert(node, handle);
     }

@@ -122,15 +122,24 @@ impl NodeEffects {
             if !matches!(end, Err(EffectError::Lost(_))) {
                 break;
             }
+            self.lost.store(true, Ordering::Relaxed);
             end = self.once(work.clone()).await;
         }
-        if matches!(end, Err(EffectError::Lost(_))) {
-            self.lost.store(true, Ordering::Relaxed);
+        match end {
+            // The last try is known to have run: whatever became of those before, it came after.
+            Ok(_) => self.lost.store(false, Ordering::Relaxed),
+            Err(EffectError::Lost(_)) => self.lost.store(true, Ordering::Relaxed),
+            Err(_) => {}
         }
         end
     }
 
     async fn once(&self, work: Work) -> Result<ActionOutcome, EffectError> {
+        // A run whose node's time is over starts nothing more.
+        let now = self.journal.clock.now();
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(other("time-over", "the node's time is over".into()));
+        }
         let own_limit = work.timeout_ms;
         let action = self.action(work);
         // What was observed of the node before this action counts no more.
@@ -249,7 +258,7 @@ impl NodeEffects {
             },
         };
         if !woken {
-            return Err(other("stopped", "the job is over".into()));
+            return Err(other("stopped", "the job, or the time of its node, is over".into()));
         }
         let mut node = self.facts[self.node.index()].clone();
         node.state = NodeState("UN".into());

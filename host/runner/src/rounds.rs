@@ -62,7 +62,7 @@ impl Rounds {
     /// Makes a round.
     ///
     /// # Errors
-    /// In words: fewer than half of the observers answered, and what the first of the others said.
+    /// In words: no more than half of the observers answered, and what the first of the others said.
     pub(crate) async fn make(self: Arc<Self>, request: RoundRequest) -> Result<Round, String> {
         let began = self.clock.now();
         let mut answers = Answers::default();
@@ -95,8 +95,8 @@ impl Rounds {
         if answers.views.len() * 2 <= request.observers.len() && !request.observers.is_empty() {
             let (asked, given) = (request.observers.len(), answers.views.len());
             let first = answers.failures.into_iter().next();
-            let first = first.unwrap_or_else(|| "the others are late".into());
-            return Err(format!("{} of {asked} nodes gave no view of it; {first}", asked - given));
+            let first = first.map(|first| format!("; {first}")).unwrap_or_default();
+            return Err(format!("{} of {asked} nodes gave no view of it{first}", asked - given));
         }
         Ok(self.round(began, answers, &request))
     }
@@ -111,8 +111,13 @@ impl Rounds {
         let patience = if request.hurry { HURRY } else { PATIENCE };
         let mut late: Option<Instant> = None;
         loop {
-            if late.is_none() && answers.views.len() * 2 > request.observers.len() {
-                late = Some(Instant::now() + patience);
+            let blind = request.observers.is_empty();
+            let most = match blind {
+                true => !answers.selves.is_empty(),
+                false => answers.views.len() * 2 > request.observers.len(),
+            };
+            if late.is_none() && most {
+                late = Some(Instant::now() + if blind { HURRY } else { patience });
             }
             let joined = match late {
                 Some(late) => timeout_at(late, asked.join_next()).await,
@@ -133,9 +138,11 @@ impl Rounds {
     fn round(&self, began: u64, mut answers: Answers, request: &RoundRequest) -> Round {
         let late = || "no answer in time".to_owned();
         let ended = self.clock.now();
-        let selves = request.subjects.iter().map(|node| SelfView {
-            node: *node,
-            answer: answers.selves.remove(node).unwrap_or_else(|| Err(late())),
+        let selves = request.subjects.iter().map(|node| {
+            let answer = answers.selves.remove(node);
+            let late = answer.is_none();
+            let answer = answer.unwrap_or_else(|| Err("no answer in time".into()));
+            SelfView { node: *node, answer, late }
         });
         let selves = selves.collect();
         let starters = request.starters.iter();
@@ -143,7 +150,7 @@ impl Rounds {
             .map(|node| (*node, answers.generations.remove(node).unwrap_or_else(|| Err(late()))))
             .collect();
         answers.views.sort_by_key(|view| view.observer);
-        let seen = answers.times.get(answers.times.len() / 2).copied().unwrap_or(ended);
+        let seen = answers.times.get(request.observers.len() / 2).copied().unwrap_or(ended);
         Round { began, ended, seen, views: answers.views, selves, generations }
     }
 

@@ -12,7 +12,7 @@ use alloc::{
     string::String,
     vec::Vec,
 };
-use quorate_ring::{NodeId, Topology};
+use quorate_ring::{Liveness, NodeId, Topology};
 use serde::{Deserialize, Serialize};
 
 pub use crate::state::NodeRun;
@@ -146,8 +146,8 @@ pub struct Job {
     not_up: BTreeMap<NodeId, Option<quorate_ring::NodeStatus>>,
     /// Nodes that every observer of the newest round showed as down.
     down: BTreeSet<NodeId>,
-    /// Generations that the newest round read.
-    generations: BTreeMap<NodeId, Result<Option<u64>, String>>,
+    /// Gossip generations of nodes that were about to start, and when they were read.
+    generations: BTreeMap<NodeId, (u64, Result<Option<u64>, String>)>,
     /// How long the newest round took.
     round_took: u64,
     round_error: Option<String>,
@@ -278,10 +278,12 @@ impl Job {
             Event::Acting(node) => {
                 self.watched.remove(&node);
             }
-            Event::WaitHealthy(node) => {
+            // A run whose time is over may still ask; nobody looks at its node any more.
+            Event::WaitHealthy(node) if self.phase(node) == Some(Phase::Running) => {
                 self.waits.insert(node);
                 self.watched.entry(node).or_insert((now, None));
             }
+            Event::WaitHealthy(_) => {}
             Event::Ended(node, outcome) => self.ended(node, outcome, now),
             Event::Lost(node) => {
                 self.watched.remove(&node);
@@ -318,9 +320,22 @@ impl Job {
         if self.watched.is_empty() && !look {
             return None;
         }
+        // At once; but a look that wasn't new enough isn't repeated without a pause.
+        let seen = self.seen.is_some_and(|(began, _)| {
+            began >= self.state.released_at && began >= self.state.taken_up_at
+        });
+        let pause = self.last_round + self.policy.round_pause_ms;
         let at_once = stale && self.round_error.is_none();
         let out = self.out();
-        let unfit = [&out | &self.down, out, BTreeSet::new()];
+        let down = match self.seen {
+            Some(_) => self.down.clone(),
+            // Nobody has looked yet: as it was when the job was made.
+            None => {
+                let down = |id: &NodeId| self.topology.node(*id).status.liveness == Liveness::Down;
+                self.topology.ids().filter(down).collect()
+            }
+        };
+        let unfit = [&out | &down, out, BTreeSet::new()];
         let pick = |unfit: &BTreeSet<NodeId>| {
             observe::observers(&self.topology, unfit, self.rounds, OBSERVERS)
         };
@@ -329,7 +344,11 @@ impl Job {
         let candidates = if self.watched.is_empty() { &unfit[..] } else { &unfit[..2] };
         let observers = candidates.iter().map(pick).find(|chosen| !chosen.is_empty());
         Some(RoundRequest {
-            not_before: if at_once { now } else { self.next_look() },
+            not_before: match at_once {
+                true if seen => pause.max(now),
+                true => now,
+                false => self.next_look(),
+            },
             observers: observers.unwrap_or_default(),
             subjects: self.watched.keys().copied().collect(),
             starters: if self.policy.gates.new_process && look {
@@ -347,8 +366,11 @@ impl Job {
     fn next_look(&self) -> u64 {
         let regular = self.last_round + self.policy.round_pause_ms;
         let stable = |since: u64| since + self.policy.stable_ms;
-        let ends: Option<Vec<u64>> =
-            self.watched.values().map(|(_, since)| since.map(stable)).collect();
+        let end = |(node, (_, since)): (&NodeId, &(u64, Option<u64>))| {
+            // One whose command goes on isn't confirmed by the time alone.
+            if self.phase(*node) == Some(Phase::Running) { None } else { since.map(stable) }
+        };
+        let ends: Option<Vec<u64>> = self.watched.iter().map(end).collect();
         let Some(end) = ends.and_then(|ends| ends.into_iter().min()) else {
             return regular;
         };
@@ -356,6 +378,10 @@ impl Job {
         // Another regular look fits in before it, or it is too late for that.
         let fits = regular + self.round_took + self.policy.round_pause_ms <= last;
         if fits { regular } else { last.max(self.last_round) }
+    }
+
+    fn phase(&self, node: NodeId) -> Option<Phase> {
+        self.state.nodes.get(&node).map(|run| run.phase)
     }
 
     fn step(&mut self, transition: Transition, now: u64) {

@@ -23,6 +23,8 @@ pub struct SelfView {
     pub node: NodeId,
     /// Its answers, or why there is none.
     pub answer: Result<SelfAnswer, String>,
+    /// There is none because it was no longer waited for.
+    pub late: bool,
 }
 
 /// A waiting node's own answers.
@@ -43,7 +45,7 @@ pub struct Round {
     pub began: u64,
     /// When the last had answered, or was no longer waited for.
     pub ended: u64,
-    /// When half of the views had been given: how old they are, whoever is late.
+    /// When most observers had answered: how old the views are, whoever is late.
     pub seen: u64,
     /// The observers' views; most of those asked answered, or there is no round.
     pub views: Vec<View>,

@@ -54,6 +54,7 @@ impl State {
         match transition {
             Transition::TakenUp { stop_after } => {
                 self.taken_up_at = at;
+                self.released_at = at;
                 self.stop_after = *stop_after;
                 self.started = 0;
                 self.failed = 0;

@@ -191,7 +191,7 @@ fn round(views: &[(u32, &[(u32, &str)])], own: &[(u32, &str)], serving: bool) ->
             .iter()
             .map(|(id, rows)| View { observer: NodeId(*id), statuses: statuses(rows) })
             .collect(),
-        selves: vec![SelfView { node: NodeId(0), answer: Ok(answer) }],
+        selves: vec![SelfView { node: NodeId(0), answer: Ok(answer), late: false }],
         generations: BTreeMap::new(),
     }
 }
@@ -258,4 +258,57 @@ fn no_node_is_confirmed_by_its_own_word_alone() {
     // A cluster of one has no other.
     let one: &[(u32, &str)] = &[(0, "UN")];
     assert_eq!(judged(&round(&[(0, one)], one, true)), Ok(()));
+}
+
+#[test]
+fn a_run_whose_time_is_over_gets_no_node_confirmed() {
+    let policy = Policy { timeout_ms: Some(10_000), ..Policy::default() };
+    let mut world = World::new(meshed("dc1 r1 2"), policy);
+    world.manner(0, Manner { takes: u64::MAX / 2, ..Manner::default() });
+    assert_eq!(world.run(HOUR), Some(End::Failed { failed: 1, left: 1 }));
+    world.tell(Event::WaitHealthy(NodeId(0)));
+    world.go_on(60_000);
+    assert!(world.confirmed_at(0).is_none() && world.job.nodes()[&NodeId(0)].out);
+}
+
+#[test]
+fn a_healthy_node_whose_command_goes_on_is_looked_at_with_pauses() {
+    let mut world = two();
+    world.begin(None);
+    while world.starts.is_empty() {
+        world.go_on(100);
+    }
+    world.running.clear();
+    world.tell(Event::WaitHealthy(NodeId(0)));
+    let before = world.rounds;
+    world.go_on(220_000);
+    assert!(world.rounds - before <= 101, "{} rounds", world.rounds - before);
+}
+
+#[test]
+fn who_is_too_slow_for_a_round_begins_nothing_anew() {
+    let mut world = two();
+    world.begin(None);
+    world.go_on(4_000);
+    assert!(world.job.nodes()[&NodeId(0)].healthy_at.is_some());
+    let slow = Round {
+        began: world.now,
+        ended: world.now,
+        seen: world.now,
+        views: vec![View {
+            observer: NodeId(1),
+            statuses: ALL[..2]
+                .iter()
+                .map(|(id, s)| (NodeId(*id), NodeStatus::from_letters(s).unwrap()))
+                .collect(),
+        }],
+        selves: vec![SelfView {
+            node: NodeId(0),
+            answer: Err("no answer in time".into()),
+            late: true,
+        }],
+        generations: BTreeMap::new(),
+    };
+    world.tell(Event::Observed(slow));
+    assert!(world.job.nodes()[&NodeId(0)].healthy_at.is_some());
 }

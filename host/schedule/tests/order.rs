@@ -295,3 +295,54 @@ fn a_job_whose_rest_is_held_by_nodes_that_did_not_come_back_ends() {
     assert_eq!(world.go_on(HOUR), Some(End::Failed { failed: 1, left: 0 }));
     assert_eq!(world.starts.len(), 4);
 }
+
+#[test]
+fn a_down_node_that_is_no_target_is_left_alone() {
+    let cluster = with_sets(world::nodes("dc1 r1 4"), &[vec![0, 1], vec![2, 3]]);
+    let targets = [0, 1].map(NodeId).into_iter().collect();
+    let policy = Policy { ignore_down_nodes: true, ..policy() };
+    let mut world = World::with_targets(cluster, targets, policy);
+    world.down.insert(NodeId(3));
+    assert_eq!(world.run(HOUR), Some(End::Completed));
+    assert_eq!(world.order(), [0, 1]);
+}
+
+#[test]
+fn a_job_whose_only_place_is_taken_by_a_node_that_did_not_come_back_ends() {
+    let policy = Policy {
+        max_concurrency: Some(1),
+        max_failures: FailureBudget::Nodes(9),
+        timeout_ms: Some(60_000),
+        ..policy()
+    };
+    // Nobody shares a range with anybody.
+    let mut world = World::new(with_sets(world::nodes("dc1 r1 3"), &[vec![0]]), policy);
+    world.manner(0, Manner { up_after: u64::MAX, ..Manner::default() });
+    world.shown.clear();
+    let end = world.run(HOUR);
+    assert!(matches!(end, Some(End::Failed { failed: 1, .. })), "{end:?}");
+}
+
+#[test]
+fn a_node_whose_generation_cannot_be_read_holds_nobody_else() {
+    let gates = quorate_schedule::GatePolicy { new_process: true };
+    let mut world = World::new(meshed("dc1 r1 3"), Policy { gates, ..policy() });
+    world.unreadable.insert(NodeId(0));
+    world.begin(None);
+    world.go_on(300_000);
+    assert_eq!(world.order(), [1, 2]);
+    assert!(world.rounds < 400, "{} rounds: it looks with pauses", world.rounds);
+    let reason = world.job.holds()[&NodeId(0)].text(world.job.topology());
+    assert_eq!(reason, "its nodetool info can't be read: no answer");
+    world.unreadable.clear();
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}
+
+#[test]
+fn views_that_are_never_new_enough_are_asked_for_with_pauses() {
+    let mut world = World::new(meshed("dc1 r1 2"), policy());
+    (world.round_takes, world.seen_after) = (20_000, Some(100));
+    world.begin(None);
+    world.go_on(HOUR);
+    assert!(world.starts.is_empty() && world.rounds <= 3_600 / 22 + 1, "{}", world.rounds);
+}

@@ -7,6 +7,9 @@ use alloc::{
 };
 use quorate_ring::NodeId;
 
+/// Age at which a node's generation is read again before it is started.
+const BASELINE_AGE_MS: u64 = 30_000;
+
 /// Who starts, and why the others wait.
 pub(super) struct Selection {
     pub(super) admitted: Vec<NodeId>,
@@ -24,7 +27,8 @@ impl Job {
         self.alone.extend(selection.down.filter(|down| selection.admitted.contains(down)));
         for node in selection.admitted {
             let attempt = self.state.nodes[&node].attempt + 1;
-            let generation = self.generations.get(&node).cloned().and_then(Result::ok).flatten();
+            let read = self.generations.get(&node).and_then(|(_, read)| read.as_ref().ok());
+            let generation = read.copied().flatten();
             self.step(Transition::Started { node, attempt, generation }, now);
             self.effects.push_back(Effect::Start { node, attempt });
         }
@@ -66,23 +70,27 @@ impl Job {
             down,
         };
         let stale = if observes && fresh { self.stale(now) } else { None };
+        let mut started = self.state.started as usize;
         for node in waiting {
-            let started = self.state.started as usize + selection.admitted.len();
             let held = self
                 .holds_back(node, started, down, &occupied)
                 .or_else(|| stale.clone())
                 .or_else(|| self.guard_holds(node, &state))
-                .or_else(|| if fresh { self.baseline_holds(node) } else { None });
+                .or_else(|| if fresh { self.baseline_holds(node, now) } else { None });
             match held {
                 Some(reason) => {
                     selection.holds.insert(node, reason);
                 }
                 None => {
-                    occupied.occupy(node);
-                    if observes {
-                        state.out.insert(node);
-                    }
                     selection.admitted.push(node);
+                    // One that can't be read won't start: whoever comes after it is read as well.
+                    if fresh || !matches!(self.generations.get(&node), Some((_, Err(_)))) {
+                        started += 1;
+                        occupied.occupy(node);
+                        if observes {
+                            state.out.insert(node);
+                        }
+                    }
                 }
             }
         }
@@ -90,7 +98,7 @@ impl Job {
     }
 
     pub(super) fn is_waiting(&self, node: NodeId) -> bool {
-        self.state.nodes[&node].phase == Phase::Waiting
+        self.state.nodes.get(&node).is_some_and(|run| run.phase == Phase::Waiting)
     }
 
     /// A target that was down when it was started and isn't confirmed, or else the first that is down.
@@ -135,26 +143,31 @@ impl Job {
     }
 
     /// Where a new process is asked for, the old one must be known first.
-    fn baseline_holds(&self, node: NodeId) -> Option<Reason> {
+    fn baseline_holds(&self, node: NodeId, now: u64) -> Option<Reason> {
         if !self.policy.gates.new_process || !self.policy.observes() {
             return None;
         }
         match self.generations.get(&node) {
-            None => Some(Reason::NoFreshRound),
-            Some(Ok(_)) => None,
-            Some(Err(why)) => Some(Reason::NoBaseline(why.clone())),
+            Some((_, Err(why))) => Some(Reason::NoBaseline(why.clone())),
+            Some((at, Ok(_))) if now.saturating_sub(*at) <= BASELINE_AGE_MS => None,
+            _ => Some(Reason::NoFreshRound),
         }
     }
 
-    /// Whether what waits is held, directly or behind others, by nodes that are waited for no more.
+    /// Whether what waits is held by nodes that are out and waited for no more, and by nothing else.
     pub(super) fn is_stuck(&self) -> bool {
-        let given_up = |id: &NodeId| self.state.nodes.get(id).is_some_and(|run| run.stays_out);
-        let direct = |reason: &Reason| match reason {
-            Reason::NeighbourOut { out, .. } | Reason::OneAtATime(out) => given_up(out),
-            _ => false,
+        let mut out = self.state.nodes.values().filter(|run| run.out).peekable();
+        let given_up = out.peek().is_some() && out.all(|run| run.stays_out);
+        let held = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::NeighbourOut { .. }
+                    | Reason::OneAtATime(_)
+                    | Reason::Concurrency(_)
+                    | Reason::DataCenterFirst(_)
+            )
         };
-        let behind = |r: &Reason| matches!(r, Reason::DataCenterFirst(_) | Reason::Concurrency(_));
-        self.holds.values().any(direct) && self.holds.values().all(|r| direct(r) || behind(r))
+        given_up && self.next_pause_end.is_none() && self.holds.values().all(held)
     }
 
     /// A start needs a round that began after the last node was released, and whose views are new.

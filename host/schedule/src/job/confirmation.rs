@@ -16,12 +16,18 @@ impl Job {
             let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
             self.not_up = self.topology.ids().filter_map(trouble).collect();
             self.down = self.not_up.keys().copied().filter(|id| round.all_show_down(*id)).collect();
-            self.generations.clone_from(&round.generations);
+            for (node, read) in &round.generations {
+                self.generations.insert(*node, (round.ended, read.clone()));
+            }
         }
         let out = self.out();
         let watched: Vec<_> = self.watched.iter().map(|(id, w)| (*id, *w)).collect();
         for (node, (eligible, since)) in watched {
             if round.began < eligible {
+                continue;
+            }
+            // Who was merely too slow for this round has lost nothing by it.
+            if since.is_some() && round.selves.iter().any(|own| own.node == node && own.late) {
                 continue;
             }
             let run = &self.state.nodes[&node];
@@ -68,7 +74,8 @@ impl Job {
             return; // Its time was over before; the end comes too late to count.
         }
         self.step(Transition::Ended { node, outcome }, now);
-        if self.policy.observes() {
+        let given_up = self.state.nodes.get(&node).is_some_and(|run| run.stays_out);
+        if self.policy.observes() && !given_up {
             self.watched.entry(node).or_insert((now, None));
         }
     }

@@ -124,6 +124,8 @@ pub struct World {
     pub down: BTreeSet<NodeId>,
     /// Shown so by everyone, whatever the job does.
     pub shown: BTreeMap<NodeId, NodeStatus>,
+    /// Whose gossip generation can't be read.
+    pub unreadable: BTreeSet<NodeId>,
     /// Shown as down by one observer only.
     pub dissent: BTreeSet<NodeId>,
     /// Nodes that were down when they were started.
@@ -155,6 +157,7 @@ impl World {
             manners: BTreeMap::new(),
             down: BTreeSet::new(),
             shown: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             dissent: BTreeSet::new(),
             rescued: BTreeSet::new(),
             running: BTreeMap::new(),
@@ -241,6 +244,13 @@ impl World {
         self.effects();
     }
 
+    fn generation(&self, node: &NodeId) -> Result<Option<u64>, String> {
+        match self.unreadable.contains(node) {
+            true => Err("no answer".into()),
+            false => Ok(Some(1)),
+        }
+    }
+
     fn since_end(&self, node: NodeId) -> Option<u64> {
         self.ended.get(&node).map(|at| self.now - at)
     }
@@ -281,7 +291,8 @@ impl World {
             }
             let generation = if manner.new_process { 2 } else { 1 };
             let serving = since >= manner.serves_after;
-            SelfView { node: *id, answer: Ok(SelfAnswer { statuses, serving, generation }) }
+            let answer = Ok(SelfAnswer { statuses, serving, generation });
+            SelfView { node: *id, answer, late: false }
         };
         Round {
             began,
@@ -289,7 +300,7 @@ impl World {
             seen: began + self.seen_after.unwrap_or(self.round_takes),
             views: request.observers.iter().map(view).collect(),
             selves: request.subjects.iter().map(own).collect(),
-            generations: request.starters.iter().map(|id| (*id, Ok(Some(1)))).collect(),
+            generations: request.starters.iter().map(|id| (*id, self.generation(id))).collect(),
         }
     }
 
