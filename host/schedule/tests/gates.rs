@@ -131,12 +131,7 @@ fn a_command_that_takes_too_long_is_ended() {
 #[test]
 fn the_commands_own_wait_counts_towards_the_stable_time() {
     let mut world = two();
-    world.begin(None);
-    while world.starts.is_empty() {
-        world.go_on(100);
-    }
-    // The command runs on; its node is healthy and it waits for that.
-    world.running.clear();
+    world.play_the_first_command();
     world.tell(Event::WaitHealthy(NodeId(0)));
     world.go_on(8_000);
     assert!(world.confirmed_at(0).is_none(), "the command hasn't ended");
@@ -149,11 +144,7 @@ fn the_commands_own_wait_counts_towards_the_stable_time() {
 #[test]
 fn an_action_after_the_wait_begins_the_stable_time_again() {
     let mut world = two();
-    world.begin(None);
-    while world.starts.is_empty() {
-        world.go_on(100);
-    }
-    world.running.clear();
+    world.play_the_first_command();
     world.tell(Event::WaitHealthy(NodeId(0)));
     world.go_on(8_000);
     world.tell(Event::Acting(NodeId(0)));
@@ -166,11 +157,7 @@ fn an_action_after_the_wait_begins_the_stable_time_again() {
 #[test]
 fn the_waiting_command_is_woken_when_the_gates_hold() {
     let mut world = two();
-    world.begin(None);
-    while world.starts.is_empty() {
-        world.go_on(100);
-    }
-    world.running.clear();
+    world.play_the_first_command();
     world.down.insert(NodeId(0));
     world.tell(Event::WaitHealthy(NodeId(0)));
     world.go_on(30_000);
@@ -274,11 +261,7 @@ fn a_run_whose_time_is_over_gets_no_node_confirmed() {
 #[test]
 fn a_healthy_node_whose_command_goes_on_is_looked_at_with_pauses() {
     let mut world = two();
-    world.begin(None);
-    while world.starts.is_empty() {
-        world.go_on(100);
-    }
-    world.running.clear();
+    world.play_the_first_command();
     world.tell(Event::WaitHealthy(NodeId(0)));
     let before = world.rounds;
     world.go_on(220_000);

@@ -194,6 +194,15 @@ impl World {
         self.go_on(limit)
     }
 
+    /// Runs until the first node has started; what its command does then, the test plays.
+    pub fn play_the_first_command(&mut self) {
+        self.begin(None);
+        while self.starts.is_empty() {
+            self.go_on(100);
+        }
+        self.running.clear();
+    }
+
     pub fn go_on(&mut self, limit: u64) -> Option<End> {
         let until = self.now + limit;
         while self.end.is_none() && self.now < until {
