@@ -1,5 +1,5 @@
 //! What goes wrong: every fault names the host and the cure, and nothing hangs.
-use crate::stage::{Stage, end_of};
+use crate::stage::{Stage, appears, end_of};
 use quorate_sim::{KeyspaceSpec, NodetoolFault, Sim, SimSpec, Timings};
 use std::{fs, time::Duration};
 
@@ -89,9 +89,7 @@ async fn a_broken_connection_is_taken_up_again_and_nothing_runs_twice() {
     );
     let child = stage.spawn("run", &["--impact", "none", "--command", &text]);
     for _ in 0..3 {
-        while !count.exists() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        appears(&count).await;
         tokio::time::sleep(Duration::from_millis(400)).await;
         stage.sim.drop_connections(0);
     }

@@ -1,5 +1,5 @@
 //! What runs on the nodes, what is kept of it, and going on with a job.
-use crate::stage::Stage;
+use crate::stage::{Stage, appears, end_of, signal};
 use std::fs;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,12 +85,9 @@ async fn an_interrupt_stops_starting_and_lets_what_runs_end() {
     let marker = stage.home.path().join("started");
     let command = format!("touch {}; sleep 1; echo done", marker.display());
     let child = stage.spawn("run", &["--command", &command]);
-    let pid = child.id().unwrap().to_string();
-    while !marker.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let said = crate::stage::end_of(child).await.code(4);
+    appears(&marker).await;
+    signal(&child, "INT");
+    let said = end_of(child).await.code(4);
     let job = said.job();
     said.says("starting no further node").says("1 done, 2 left");
     assert_eq!(fs::read_to_string(stage.output(&job, 0, "out")).unwrap(), "done\n");
@@ -103,9 +100,7 @@ async fn a_job_left_in_the_middle_is_refused_and_its_action_is_named() {
     let marker = stage.home.path().join("started");
     let command = format!("touch {}; sleep 5", marker.display());
     let mut child = stage.spawn("run", &["--command", &command]);
-    while !marker.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    appears(&marker).await;
     child.kill().await.unwrap();
     let jobs = stage.call(&["jobs"]).await.code(0).says("interrupted");
     let job = jobs.out.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
@@ -120,15 +115,13 @@ async fn leaving_names_the_nodes_that_were_left_in_the_middle() {
     let stage = Stage::new(1, 3, 1).await;
     stage.sim.slow_start(0, Some(std::time::Duration::from_secs(600)));
     let child = stage.spawn("restart", &[]);
-    let pid = child.id().unwrap().to_string();
     let down = |sim: &quorate_sim::Sim| sim.max_down("dc1") == 1;
     stage.sim.wait_until(std::time::Duration::from_secs(60), down).await.unwrap();
     for _ in 0..2 {
-        let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
-        assert!(sent.success());
+        signal(&child, "INT");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    let said = crate::stage::end_of(child).await.code(5);
+    let said = end_of(child).await.code(5);
     let (job, first) = (said.job(), stage.sim.nodes()[0].address.to_string());
     said.says(&format!("{first} was left while")).says("the rest of the command didn't run");
     stage.call(&["show", &job]).await.code(0).says("left while");
@@ -145,12 +138,9 @@ async fn told_to_end_it_waits_for_what_runs() {
     let marker = stage.home.path().join("started");
     let command = format!("touch {}; sleep 1; echo done", marker.display());
     let child = stage.spawn("run", &["--command", &command]);
-    let pid = child.id().unwrap().to_string();
-    while !marker.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    crate::stage::end_of(child).await.code(4).says("told to end").says("1 done, 2 left");
+    appears(&marker).await;
+    signal(&child, "TERM");
+    end_of(child).await.code(4).says("told to end").says("1 done, 2 left");
     stage.end().await;
 }
 

@@ -120,6 +120,22 @@ impl Stage {
     }
 }
 
+/// Sends a running call a signal: `INT`, `TERM`.
+pub fn signal(child: &Child, name: &str) {
+    let (flag, pid) = (format!("-{name}"), child.id().unwrap().to_string());
+    assert!(std::process::Command::new("kill").args([flag, pid]).status().unwrap().success());
+}
+
+/// Waits until a file is there; one that never comes fails its test.
+pub async fn appears(path: &std::path::Path) {
+    let comes = async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), comes).await.expect("it never appears");
+}
+
 /// Waits for a call's end; one that hangs fails its test.
 pub async fn end_of(child: Child) -> Said {
     let limit = Duration::from_secs(240);

@@ -42,7 +42,4 @@ pub trait Store: Send + Sync {
         job: &'a JobId,
         records: Vec<Stamped>,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
-
-    /// All records of a job, oldest first.
-    fn load<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Result<Vec<Stamped>, StoreError>>;
 }

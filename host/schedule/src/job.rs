@@ -239,11 +239,6 @@ impl Job {
         &self.holds
     }
 
-    /// Why the newest round failed, if it has.
-    pub fn round_error(&self) -> Option<&str> {
-        self.round_error.as_deref()
-    }
-
     /// Applies a journalled transition: how a view, or the next run of the job, learns what happened.
     pub fn apply(&mut self, transition: &Transition, at: u64) {
         self.state.apply(transition, at, self.policy.observes());
@@ -324,7 +319,6 @@ impl Job {
         let seen = self.seen.is_some_and(|(began, _)| {
             began >= self.state.released_at && began >= self.state.taken_up_at
         });
-        let pause = self.last_round + self.policy.round_pause_ms;
         let at_once = stale && self.round_error.is_none();
         let out = self.out();
         let down = match self.seen {
@@ -345,7 +339,7 @@ impl Job {
         let observers = candidates.iter().map(pick).find(|chosen| !chosen.is_empty());
         Some(RoundRequest {
             not_before: match at_once {
-                true if seen => pause.max(now),
+                true if seen => self.after_pause().max(now),
                 true => now,
                 false => self.next_look(),
             },
@@ -364,7 +358,7 @@ impl Job {
     /// When to look again: after the pause; but where all that is missing is the rest of a stable time,
     /// so that the look ends with it.
     fn next_look(&self) -> u64 {
-        let regular = self.last_round + self.policy.round_pause_ms;
+        let regular = self.after_pause();
         let stable = |since: u64| since + self.policy.stable_ms;
         let end = |(node, (_, since)): (&NodeId, &(u64, Option<u64>))| {
             // One whose command goes on isn't confirmed by the time alone.
@@ -378,6 +372,10 @@ impl Job {
         // Another regular look fits in before it, or it is too late for that.
         let fits = regular + self.round_took + self.policy.round_pause_ms <= last;
         if fits { regular } else { last.max(self.last_round) }
+    }
+
+    fn after_pause(&self) -> u64 {
+        self.last_round + self.policy.round_pause_ms
     }
 
     fn phase(&self, node: NodeId) -> Option<Phase> {

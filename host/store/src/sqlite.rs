@@ -85,7 +85,7 @@ impl SqliteStore {
         }
     }
 
-    /// All records of a job, oldest first, without waiting in line.
+    /// All records of a job, oldest first.
     ///
     /// # Errors
     /// There is no such job, or a record can't be read.
@@ -137,10 +137,6 @@ impl Store for SqliteStore {
             }
             written.await.unwrap_or_else(|_| Err(fault(&"the journal's writer has ended")))
         })
-    }
-
-    fn load<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Result<Vec<Stamped>, StoreError>> {
-        Box::pin(async move { self.read(job) })
     }
 }
 

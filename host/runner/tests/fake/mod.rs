@@ -199,10 +199,6 @@ impl Store for MemoryStore {
             Ok(())
         })
     }
-
-    fn load<'a>(&'a self, _: &'a JobId) -> BoxFuture<'a, Result<Vec<Stamped>, StoreError>> {
-        Box::pin(async move { Ok(self.records.lock().unwrap().clone()) })
-    }
 }
 
 #[derive(Default)]

@@ -9,10 +9,8 @@ use crate::spec::{Replication, Version};
 
 impl Call<'_> {
     pub(super) fn ring(&self) -> Reply {
-        if let Some(name) = self.keyspace
-            && !self.world.spec.keyspaces.iter().any(|keyspace| keyspace.name == name)
-        {
-            return Reply::of(1, format!("\nError: The keyspace {name}, does not exist\n"), "");
+        if let Some(refusal) = self.unknown_keyspace() {
+            return refusal;
         }
         let (owned, note) = match self.ownership() {
             Ok(owned) => (Some(owned), String::new()),

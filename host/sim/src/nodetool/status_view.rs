@@ -7,11 +7,17 @@ use crate::cluster::Seen;
 use crate::requests::Reply;
 
 impl Call<'_> {
+    /// What `status` and `ring` say of a keyspace that isn't there.
+    pub(super) fn unknown_keyspace(&self) -> Option<Reply> {
+        let name = self.keyspace?;
+        let known = self.world.spec.keyspaces.iter().any(|keyspace| keyspace.name == name);
+        let text = format!("\nError: The keyspace {name}, does not exist\n");
+        (!known).then(|| Reply::of(1, text, ""))
+    }
+
     pub(super) fn status(&self) -> Reply {
-        if let Some(name) = self.keyspace
-            && !self.world.spec.keyspaces.iter().any(|keyspace| keyspace.name == name)
-        {
-            return Reply::of(1, format!("\nError: The keyspace {name}, does not exist\n"), "");
+        if let Some(refusal) = self.unknown_keyspace() {
+            return refusal;
         }
         let (owned, note) = match self.ownership() {
             Ok(owned) => (Some(owned), String::new()),
