@@ -1,4 +1,4 @@
-//! Builds `plugins/` for wasm32-wasip2 and writes the table that `src/lib.rs` includes.
+//! Builds `plugins/` for wasm32-wasip2 and writes the tables that `src/lib.rs` includes.
 //!
 //! The components are a workspace of their own: with their own lock file, and here with a target
 //! directory of their own, so that this cargo never waits for the lock of the one that runs it.
@@ -33,6 +33,7 @@ fn build() -> Result<(), String> {
         "plugins/Cargo.toml",
         "plugins/Cargo.lock",
         "plugins/commands",
+        "plugins/strategies",
         "sdk/rust/Cargo.toml",
         "sdk/rust/src",
         "wit",
@@ -60,7 +61,11 @@ fn build() -> Result<(), String> {
         let text = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{} can't be built ({}):\n{text}", manifest.display(), output.status));
     }
-    write_table(&root, &target_dir.join(TARGET).join("release"), &out)
+    let built = target_dir.join(TARGET).join("release");
+    let commands = table(&root, &built, "commands", "command")?;
+    let strategies = table(&root, &built, "strategies", "strategy")?;
+    let path = out.join("components.rs");
+    fs::write(&path, commands + &strategies).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Flags, wrappers (clippy's among them), profiles and targets of the build that runs this script mean
@@ -103,25 +108,25 @@ fn check_target(rustc: &Path) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "the bundled commands need Rust's target {TARGET}; type: rustup target add {TARGET}"
+        "the bundled components need Rust's target {TARGET}; type: rustup target add {TARGET}"
     ))
 }
 
-/// Every directory of `plugins/commands` is a package `command-NAME`.
-fn write_table(root: &Path, built: &Path, out: &Path) -> Result<(), String> {
-    let commands = root.join("plugins/commands");
-    let at = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+/// The table of one kind: every directory of `plugins/FOLDER` is a package `KIND-NAME`.
+fn table(root: &Path, built: &Path, folder: &str, kind: &str) -> Result<String, String> {
+    let packages = root.join("plugins").join(folder);
+    let at = |error: std::io::Error| format!("{}: {error}", packages.display());
     let mut names = Vec::new();
-    for entry in fs::read_dir(&commands).map_err(|error| at(&commands, error))? {
-        let entry = entry.map_err(|error| at(&commands, error))?;
+    for entry in fs::read_dir(&packages).map_err(at)? {
+        let entry = entry.map_err(at)?;
         if entry.path().join("Cargo.toml").is_file() {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
     names.sort();
-    let mut table = String::from("static COMMANDS: &[Bundled] = &[\n");
+    let mut table = format!("static {}: &[Bundled] = &[\n", folder.to_uppercase());
     for name in names {
-        let component = built.join(format!("command_{}.wasm", name.replace('-', "_")));
+        let component = built.join(format!("{kind}_{}.wasm", name.replace('-', "_")));
         if !component.is_file() {
             return Err(format!("{} wasn't built", component.display()));
         }
@@ -130,6 +135,5 @@ fn write_table(root: &Path, built: &Path, out: &Path) -> Result<(), String> {
         ));
     }
     table.push_str("];\n");
-    let path = out.join("commands.rs");
-    fs::write(&path, table).map_err(|error| at(&path, error))
+    Ok(table)
 }

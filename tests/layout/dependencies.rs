@@ -3,7 +3,7 @@ use crate::workspace::Graph;
 use std::collections::BTreeSet;
 
 /// Each crate and those of ours that it may be built with. Dev-dependencies are free.
-const RULES: [(&str, &[&str]); 15] = [
+const RULES: [(&str, &[&str]); 16] = [
     ("contract", &[]),
     ("ring", &[]),
     ("schedule", &["ring"]),
@@ -37,6 +37,7 @@ const RULES: [(&str, &[&str]); 15] = [
         ],
     ),
     ("tests", &[]),
+    ("fixtures", &["journal", "ring", "schedule"]),
 ];
 
 /// An edge: the ports and the words that they use.

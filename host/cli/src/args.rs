@@ -1,6 +1,6 @@
 //! The command line, but for what commands bring themselves.
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use quorate_schedule::FailureBudget;
+use quorate_schedule::{FailureBudget, Level, MaxOut, UnknownLevel};
 use std::path::PathBuf;
 
 /// Runs operations on Apache Cassandra clusters: one node to ask, the whole ring discovered, and no two
@@ -26,6 +26,8 @@ pub(crate) enum Verb {
     },
     /// Prints what nodes printed
     Logs(LogsArgs),
+    /// Says why a node of a job waits, or where it is
+    Explain(ExplainArgs),
     /// Goes on with a job: runs what wasn't started
     Continue(ContinueArgs),
 }
@@ -107,9 +109,13 @@ pub(crate) enum Colour {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Order")]
 pub(crate) struct OrderArgs {
-    /// Who may run together [default: topology]
-    #[arg(long, value_enum, value_name = "STRATEGY")]
-    pub(crate) strategy: Option<StrategyName>,
+    /// Who may run together: one, topology, quorum, all, or a component (rack, canary, longest-first)
+    /// [default: topology]
+    #[arg(long, value_name = "STRATEGY")]
+    pub(crate) strategy: Option<String>,
+    /// An argument of the strategy's component; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) strategy_arg: Vec<String>,
     /// Data centers at the same time
     #[arg(long, conflicts_with = "dc_serial")]
     pub(crate) dc_parallel: bool,
@@ -131,9 +137,11 @@ pub(crate) struct OrderArgs {
     /// Pause between a node and its successor
     #[arg(long, value_name = "TIME", visible_alias = "node-done-pause-time", default_value = "0s", value_parser = duration)]
     pub(crate) node_done_pause: u64,
-    /// Skip targets that are down; a down node holds only those that share a range with it
+    /// Skip targets that are down; they still count as out
     #[arg(long)]
     pub(crate) ignore_down_nodes: bool,
+    #[command(flatten)]
+    pub(crate) guarantee: GuaranteeArgs,
     /// What the command does to its node [default: as the command says]
     #[arg(long, value_enum)]
     pub(crate) impact: Option<ImpactName>,
@@ -155,14 +163,61 @@ pub(crate) struct OrderArgs {
     pub(crate) force: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StrategyName {
-    /// One node of a data center at a time
-    One,
-    /// As many as share no range
-    Topology,
-    /// No limit
-    All,
+/// What must go on working meanwhile.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Guarantee")]
+pub(crate) struct GuaranteeArgs {
+    /// The consistency level that requests must go on succeeding at: ONE, LOCAL_ONE, LOCAL_QUORUM or
+    /// QUORUM; KEYSPACE=LEVEL for one keyspace, which is guarded then whatever it is
+    /// [default: LOCAL_QUORUM]
+    #[arg(long, value_name = "[KEYSPACE=]LEVEL", value_delimiter = ',', value_parser = keep)]
+    pub(crate) keep: Vec<Keep>,
+    /// Guard only this keyspace; may be repeated
+    #[arg(long, visible_alias = "key-space", value_name = "KEYSPACE", value_delimiter = ',')]
+    pub(crate) keyspace: Vec<String>,
+    /// Refuse to start where a keyspace bears no node out in any order
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Say nothing of a keyspace that bears no node out; may be repeated
+    #[arg(long, value_name = "KEYSPACE", value_delimiter = ',')]
+    pub(crate) accept_outage: Vec<String>,
+    /// Most nodes of a data center out at a time, whatever the cause [default: its largest rack, or 40%
+    /// of it]
+    #[arg(long, value_name = "N|N%", value_parser = max_out)]
+    pub(crate) max_out: Option<MaxOut>,
+    /// Go on beside a node that joins, leaves or moves where it isn't known which ranges it takes
+    #[arg(long)]
+    pub(crate) allow_topology_change: bool,
+}
+
+/// A level for everything, or for one keyspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keep {
+    pub(crate) keyspace: Option<String>,
+    pub(crate) level: Level,
+}
+
+fn keep(text: &str) -> Result<Keep, String> {
+    let (keyspace, level) = match text.rsplit_once('=') {
+        Some((keyspace, level)) => (Some(keyspace.to_owned()), level),
+        None => (None, text),
+    };
+    let level = level.parse().map_err(|error: UnknownLevel| error.to_string())?;
+    Ok(Keep { keyspace, level })
+}
+
+fn max_out(text: &str) -> Result<MaxOut, String> {
+    let wrong = "a number of nodes, 1 at least, or a percentage such as 40%";
+    match text.strip_suffix('%') {
+        Some(percent) => match percent.parse() {
+            Ok(percent @ 1..=100) => Ok(MaxOut::Percent(percent)),
+            _ => Err(wrong.into()),
+        },
+        None => match text.parse() {
+            Ok(nodes @ 1..) => Ok(MaxOut::Nodes(nodes)),
+            _ => Err(wrong.into()),
+        },
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -209,6 +264,36 @@ pub(crate) struct LogsArgs {
     /// Go on as long as the job runs
     #[arg(short, long, requires = "node")]
     pub(crate) follow: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The job's id, or how it begins
+    pub(crate) job: String,
+    /// The node
+    pub(crate) node: String,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// How to print a plan.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Plan")]
+pub(crate) struct PlanArgs {
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,7 +1,7 @@
 //! The commands that there are: components, by name.
 use crate::{error::CliError, session::Session};
-use quorate_bundled::commands;
-use quorate_ports::CommandHost;
+use quorate_bundled::{commands, strategies};
+use quorate_ports::{CommandHost, StrategyHost};
 use std::sync::Arc;
 
 /// Loads a command, with limits for its component.
@@ -24,4 +24,15 @@ pub(crate) async fn load_all() -> Result<Vec<Arc<dyn CommandHost>>, CliError> {
         loaded.push(command.map_err(CliError::not_started)?);
     }
     Ok(loaded)
+}
+
+/// Loads a strategy's component.
+pub(crate) async fn load_strategy(name: &str) -> Result<Arc<dyn StrategyHost>, CliError> {
+    let bundled = strategies().iter().find(|strategy| strategy.name == name).ok_or_else(|| {
+        let names: Vec<&str> = strategies().iter().map(|strategy| strategy.name).collect();
+        CliError::usage(format!("there is no strategy {name}"))
+            .hint(format!("there are: one, topology, quorum, all, {}", names.join(", ")))
+    })?;
+    let strategy = Session::engine(&[])?.load_strategy(bundled.name, bundled.bytes).await;
+    Ok(strategy.map_err(CliError::not_started)?)
 }

@@ -6,20 +6,53 @@ use crate::{
     watch::{complain, say},
 };
 use quorate_journal::JobView;
+use quorate_ring::{HostId, NodeId, Topology};
 use quorate_ports::{JobId, Stream};
 use quorate_store::{JobLock, output_path};
 use quorate_views::{JobRow, job_report, jobs_table};
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Seek, SeekFrom, Write},
     path::Path,
     time::Duration,
 };
 
+/// How many past jobs are looked at for durations.
+const PAST_JOBS: usize = 20;
+
 /// A job as its journal tells it.
 pub(crate) fn view(session: &Session, job: &JobId) -> Result<JobView, CliError> {
     let records = session.store.read(job).map_err(stored)?;
     JobView::fold(&records).map_err(|error| CliError::unreadable(error).at(job))
+}
+
+/// How long each node of a cluster took in the newest ended job of a command that ran on it. Nodes are known
+/// by their host id.
+pub(crate) fn durations(
+    session: &Session,
+    command: &str,
+    topology: &Topology,
+) -> Result<BTreeMap<NodeId, u64>, CliError> {
+    let mut durations = BTreeMap::new();
+    let known: BTreeMap<&HostId, NodeId> =
+        topology.ids().filter_map(|id| Some((topology.node(id).host_id.as_ref()?, id))).collect();
+    // The newest first.
+    for job in session.store.jobs().map_err(stored)?.into_iter().rev().take(PAST_JOBS) {
+        // One that another version wrote tells nothing.
+        let Ok(past) = view(session, &job) else { continue };
+        if past.created.command.name != command || past.created.topology.cluster != topology.cluster {
+            continue;
+        }
+        for (id, run) in past.job.nodes() {
+            let host = past.job.topology().node(*id).host_id.as_ref();
+            let Some(node) = host.and_then(|host| known.get(host)) else { continue };
+            if let (Some(start), Some(end)) = (run.started_at, run.confirmed_at) {
+                durations.entry(*node).or_insert(end.saturating_sub(start));
+            }
+        }
+    }
+    Ok(durations)
 }
 
 pub(crate) fn list() -> Result<u8, CliError> {

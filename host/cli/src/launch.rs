@@ -1,24 +1,26 @@
 //! Starting a job: discovery, targets, policy, and then the runner.
 use crate::{
-    args::{HostSpec, ImpactName, LimitArgs, OrderArgs, ShowArgs, SshArgs, StrategyName},
+    args::{HostSpec, LimitArgs, OrderArgs, ShowArgs, SshArgs},
     connect::{connect, remembered, transport_error},
     error::{CliError, Code},
+    jobs,
+    policy::{self, Chosen},
     session::{Session, SystemClock, stored},
-    watch::{Watch, complain, face, say},
+    watch::{Signals, Watch, complain, face, say},
 };
-use quorate_contract::{Gate, Impact, PlanContext};
+use quorate_contract::{Impact, PlanContext};
 use quorate_journal::{Command, Created, FORMAT, JobView, Record, Stamped, TargetHost};
-use quorate_ports::{Clock, CommandHost, NodeKey, Store, Target};
-use quorate_ring::{DataCenter, NodeId, Replication, Topology};
+use quorate_ports::{Clock, CommandHost, NodeKey, Store, StrategyHost, Target};
+use quorate_ring::{DataCenter, NodeId, Topology};
 use quorate_runner::{Deps, Discovered, Nodetool, Stop, discover, drive};
-use quorate_schedule::{self as schedule, End, GatePolicy, Policy, Strategy};
+use quorate_schedule::{End, Guard};
 use quorate_store::{FileOutputs, JobLock, new_job_id};
 use quorate_transport::Ssh;
-use quorate_views::{end_line, event_line, left_lines};
+use quorate_views::{end_line, event_line, findings, left_lines};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, IsTerminal},
     net::IpAddr,
     path::Path,
     sync::Arc,
@@ -38,9 +40,20 @@ pub(crate) struct Launch {
     pub(crate) summary: String,
 }
 
-/// Starts a job and stays until it is over. Gives the exit code.
-pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
-    let session = Session::open()?;
+/// A job that could begin, and what it needs.
+pub(crate) struct Prepared {
+    pub(crate) created: Created,
+    pub(crate) guard: Guard,
+    /// What a person should know before it begins.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) strategy: Option<Arc<dyn StrategyHost>>,
+    transport: Arc<Ssh>,
+    /// Keyspaces that lose their level whatever the order is; the person gets a moment to think.
+    costly: bool,
+}
+
+/// Reads the ring and decides everything that a job needs. Nothing is touched.
+pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepared, CliError> {
     let transport = connect(&launch.ssh)?;
     let named = named_hosts(&launch.hosts)?;
     let given = &launch.hosts.seed_host;
@@ -53,29 +66,54 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
         targets = pick(&transport, &found.topology, &named, &mut hosts).await?;
     }
     filter_centers(&found.topology, &launch.order.dc_filter, &mut targets)?;
-    let (stage, impact) = stage(&launch, &found.topology).await?;
-    let policy = policy(&launch, impact)?;
+    let (stage, impact) = stage(launch, &found.topology).await?;
+    let Chosen { policy, component, strategy } =
+        policy::choose(&launch.order, launch.command.manifest(), impact, &found.topology).await?;
+    let guard = Guard::new(&found.topology, &policy);
+    let costly = policy.guards() && guard.bears_none().iter().any(|(family, _)| !family.accepted);
+    let mut warnings: Vec<String> =
+        found.passed_over.iter().map(|why| format!("a seed was passed over: {why}")).collect();
+    if policy.observes() {
+        warnings.extend(findings(&found.topology, &guard, &policy));
+    }
+    if policy.unguarded && policy.observes() {
+        warnings.extend(together(&found.topology, &guard, &targets));
+    }
+    let command = Command {
+        name: launch.command.manifest().name.clone(),
+        version: launch.command.manifest().version.clone(),
+        digest: launch.command.digest().to_owned(),
+        stage,
+        arguments: launch.arguments.clone(),
+        limits: launch.limits.plugin_limit.clone(),
+        summary: launch.summary.clone(),
+    };
     let created = Created {
         format: FORMAT,
         job: new_job_id(SystemClock.now()),
-        command: Command {
-            name: launch.command.manifest().name.clone(),
-            version: launch.command.manifest().version.clone(),
-            digest: launch.command.digest().to_owned(),
-            stage,
-            arguments: launch.arguments.clone(),
-            limits: launch.limits.plugin_limit.clone(),
-            summary: launch.summary.clone(),
-        },
+        durations: jobs::durations(session, &command.name, &found.topology)?,
+        command,
         topology: found.topology,
         hosts,
         targets,
         policy,
+        strategy: component,
         ssh: remembered(&launch.ssh)?,
     };
+    Ok(Prepared { created, guard, warnings, strategy, transport, costly })
+}
+
+/// Starts a job and stays until it is over. Gives the exit code.
+pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
+    let session = Session::open()?;
+    let prepared = prepare(&launch, &session).await?;
+    let Prepared { created, warnings, strategy, transport, costly, .. } = prepared;
+    if costly {
+        strict_or_pause(&launch, &warnings).await?;
+    }
     let lock = JobLock::take(&session.home, &created.job).map_err(stored)?;
     let mut records = vec![stamp(Record::Created(Box::new(created.clone())))];
-    records.extend(warnings(&created, &found.passed_over));
+    records.extend(warnings.into_iter().map(|text| stamp(Record::Warning { text })));
     session.store.append(&created.job, records.clone()).await.map_err(stored)?;
     let view = JobView::fold(&records).map_err(CliError::not_started)?;
     for record in &records {
@@ -87,12 +125,35 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
         session: &session,
         transport,
         command: launch.command,
+        strategy,
         stop_after: launch.order.stop_after,
         show: launch.show,
     };
     let code = run.drive_on(view).await;
     drop(lock);
     code
+}
+
+/// How long a person has to think better of it.
+const COUNTDOWN: Duration = Duration::from_secs(5);
+
+/// Where no order keeps the guarantee: refuses, if that is wished; else, on a terminal, waits a moment.
+async fn strict_or_pause(launch: &Launch, warnings: &[String]) -> Result<(), CliError> {
+    if launch.order.guarantee.strict {
+        return Err(CliError::not_started(format!("--strict: {}", warnings.join("; "))).hint(
+            "raise the replication, lower --keep, or name the keyspace in --accept-outage",
+        ));
+    }
+    if !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    warnings.iter().for_each(|text| say(&format!("warning: {text}")));
+    say(&format!("starting in {} seconds; Ctrl-C ends it", COUNTDOWN.as_secs()));
+    let mut signals = Signals::new();
+    match tokio::time::timeout(COUNTDOWN, signals.next()).await {
+        Err(_) => Ok(()),
+        Ok(_) => Err(CliError::not_started("ended on request")),
+    }
 }
 
 fn stamp(record: Record) -> Stamped {
@@ -104,7 +165,7 @@ fn by_address(node: &quorate_ring::Node) -> TargetHost {
     TargetHost { key: NodeKey(address.clone()), host: address }
 }
 
-async fn read_ring(
+pub(crate) async fn read_ring(
     transport: &Arc<Ssh>,
     seeds: &[String],
     limit: Duration,
@@ -230,109 +291,16 @@ async fn stage(launch: &Launch, topology: &Topology) -> Result<(String, Impact),
     }
 }
 
-fn policy(launch: &Launch, declared: Impact) -> Result<Policy, CliError> {
-    let (order, manifest) = (&launch.order, launch.command.manifest());
-    let impact = match (order.impact, declared) {
-        (Some(ImpactName::None), _) | (None, Impact::None) => schedule::Impact::None,
-        (Some(ImpactName::Load), _) | (None, Impact::Load) => schedule::Impact::Load,
-        (Some(ImpactName::Down), _) | (None, Impact::Down) => schedule::Impact::Down,
-    };
-    let strategy = match (order.strategy, manifest.strategy.as_deref()) {
-        (Some(StrategyName::One), _) | (None, Some("one")) => Strategy::One,
-        (Some(StrategyName::All), _) | (None, Some("all")) => Strategy::All,
-        (Some(StrategyName::Topology), _) | (None, None | Some("topology")) => Strategy::Topology,
-        (None, Some(other)) => {
-            let what = format!("it wants the strategy {other}, which this version doesn't have");
-            return Err(CliError::not_started(what).at(&manifest.name));
-        }
-    };
-    let lowered = impact == schedule::Impact::None && declared != Impact::None;
-    if lowered && !order.force && manifest.name != "run" {
-        let what = format!("`{}` takes nodes down, whatever --impact says", manifest.name);
-        return Err(CliError::usage(what)
-            .hint("leave --impact out, or add --force if that is what you want"));
-    }
-    let by_hand = order.strategy == Some(StrategyName::All);
-    // `run` carries what its user wrote: `all` by hand is taken at its word there, as cstar does.
-    let unguarded = by_hand && (order.force || manifest.name == "run");
-    if by_hand && impact != schedule::Impact::None && !unguarded {
-        return Err(CliError::usage(format!(
-            "strategy all would take every node down at once with `{}`",
-            manifest.name
-        ))
-        .hint("leave --strategy out, or add --force if that is what you want"));
-    }
-    Ok(Policy {
-        strategy,
-        unguarded,
-        impact,
-        gates: GatePolicy { new_process: manifest.gates.contains(&Gate::NewProcess) },
-        dc_parallel: (manifest.dc_parallel || order.dc_parallel) && !order.dc_serial,
-        max_concurrency: order.max_concurrency,
-        max_failures: order.max_failures,
-        node_done_pause_ms: order.node_done_pause,
-        ignore_down_nodes: order.ignore_down_nodes,
-        timeout_ms: order.timeout,
-        stable_ms: order.stable,
-        round_pause_ms: order.round_pause,
-        nodetool_timeout_ms: order.nodetool_timeout,
-        ..Policy::default()
-    })
-}
-
-fn warnings(created: &Created, passed_over: &[String]) -> Vec<Stamped> {
-    let mut texts: Vec<String> =
-        passed_over.iter().map(|why| format!("a seed was passed over: {why}")).collect();
-    let replicas = &created.topology.replicas;
-    if created.policy.observes() {
-        texts.extend(thin(&created.topology));
-    }
-    if created.policy.unguarded && created.policy.observes() {
-        let together = created
-            .targets
-            .iter()
-            .flat_map(|id| replicas.neighbours(*id).map(move |(other, ks)| (*id, other, ks)))
-            .find(|(_, other, _)| created.targets.contains(other));
-        if let Some((one, other, keyspace)) = together {
-            let name = |id: NodeId| created.topology.node(id).address;
-            texts.push(format!(
-                "strategy all runs nodes together that share ranges, {} and {} of {keyspace} among them: \
-                 if the command takes them down, requests fail",
-                name(one),
-                name(other)
-            ));
-        }
-    }
-    texts.into_iter().map(|text| stamp(Record::Warning { text })).collect()
-}
-
-/// Keyspaces that can't bear one node out: said once, for all of them.
-fn thin(topology: &Topology) -> Option<String> {
-    let living = topology.data_centers();
-    let mut found = Vec::new();
-    for keyspace in topology.keyspaces.iter().filter(|keyspace| keyspace.is_guarded()) {
-        let name = &keyspace.name;
-        match &keyspace.replication {
-            Replication::NetworkTopology(factors) => {
-                for (dc, factor) in factors.iter().filter(|(dc, _)| living.contains(dc)) {
-                    if (1..3).contains(&factor.all) {
-                        found.push(format!("{name} (RF {} in {dc})", factor.all));
-                    }
-                }
-            }
-            Replication::Simple(factor) if factor.all < 3 => {
-                found.push(format!("{name} (RF {})", factor.all));
-            }
-            _ => {}
-        }
-    }
-    let first = found.first()?;
-    let others = match found.len() {
-        1 => String::new(),
-        n => format!(" and {} more", n - 1),
-    };
-    let what = "a node that is out costs the quorum of its ranges in";
-    Some(format!("{what} {first}{others}, in any order"))
+/// What `--strategy all` by hand does to ranges.
+fn together(topology: &Topology, guard: &Guard, targets: &BTreeSet<NodeId>) -> Option<String> {
+    let (keyspace, one, other) = guard.shared(targets)?;
+    let name = |id: NodeId| topology.node(id).address;
+    Some(format!(
+        "strategy all runs nodes together that share ranges, {} and {} of {keyspace} among them: \
+         if the command takes them down, requests fail",
+        name(one),
+        name(other)
+    ))
 }
 
 /// A job that exists and is to be run on.
@@ -340,6 +308,7 @@ pub(crate) struct Run<'a> {
     pub(crate) session: &'a Session,
     pub(crate) transport: Arc<Ssh>,
     pub(crate) command: Arc<dyn CommandHost>,
+    pub(crate) strategy: Option<Arc<dyn StrategyHost>>,
     pub(crate) stop_after: Option<u32>,
     pub(crate) show: ShowArgs,
 }
@@ -354,17 +323,18 @@ impl Run<'_> {
             say("");
         }
         let home = self.session.home.clone();
-        let (created, job) = (view.created.clone(), view.job.clone());
+        let (created, hosts, job) = (view.created.clone(), view.hosts.clone(), view.job.clone());
         let deps = Deps {
             transport: self.transport,
             store: self.session.store.clone(),
             outputs: Arc::new(FileOutputs::new(&home)),
             command: self.command,
+            strategy: self.strategy,
             clock: Arc::new(SystemClock),
         };
         let watch = Watch::new(view, home, self.show, stop, SystemClock);
         let watching = tokio::spawn(watch.run(events));
-        let driven = drive(deps, &created, job, self.stop_after, live, stopped).await;
+        let driven = drive(deps, &created, hosts, job, self.stop_after, live, stopped).await;
         let view = match watching.await {
             Ok(view) => view,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

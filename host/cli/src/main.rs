@@ -6,16 +6,19 @@ mod commands;
 mod connect;
 mod demo;
 mod error;
+mod explain;
 mod jobs;
 mod launch;
+mod plan;
 mod plugin_args;
+mod policy;
 mod resume;
 mod screen;
 mod session;
 mod watch;
 
-use args::{Cli, HostSpec, LimitArgs, OrderArgs, ShowArgs, SshArgs, Verb};
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use args::{Cli, HostSpec, LimitArgs, OrderArgs, PlanArgs, ShowArgs, SshArgs, Verb};
+use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches};
 use error::CliError;
 use quorate_ports::CommandHost;
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
@@ -54,9 +57,16 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         true => Vec::new(),
         false => commands::load_all().await?,
     };
+    let mut plan = PlanArgs::augment_args(clap::Command::new("plan"))
+        .about("Says what a command would do: the waves, what limits them, the warnings; starts nothing")
+        .subcommand_required(true)
+        .subcommand_value_name("COMMAND");
     for plugin in &plugins {
-        cli = cli.subcommand(plugin_args::subcommand(plugin.manifest()));
+        let subcommand = plugin_args::subcommand(plugin.manifest());
+        plan = plan.subcommand(subcommand.clone());
+        cli = cli.subcommand(subcommand);
     }
+    cli = cli.subcommand(plan);
     let matches = match cli.try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
@@ -66,27 +76,44 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
             return Ok(code);
         }
     };
-    if let Some((name, matches)) = matches.subcommand()
-        && let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest().name == name)
-    {
-        return start(plugin.clone(), matches).await;
+    let named = |name: &str| plugins.iter().find(|plugin| plugin.manifest().name == name).cloned();
+    match matches.subcommand() {
+        Some(("plan", matches)) => {
+            let args = PlanArgs::from_arg_matches(matches).map_err(CliError::usage)?;
+            if let Some((name, matches)) = matches.subcommand()
+                && let Some(plugin) = named(name)
+            {
+                return plan::plan(read(plugin, matches).await?, args.output).await;
+            }
+        }
+        Some((name, matches)) => {
+            if let Some(plugin) = named(name) {
+                return launch::launch(read(plugin, matches).await?).await;
+            }
+        }
+        None => {}
     }
     match Cli::from_arg_matches(&matches).map_err(CliError::usage)?.verb {
         Verb::Demo(args) => demo::demo(args).await,
         Verb::Jobs => jobs::list(),
         Verb::Show { job } => jobs::show(&job),
         Verb::Logs(args) => jobs::logs(&args),
+        Verb::Explain(args) => explain::explain(&args),
         Verb::Continue(args) => resume::resume(args).await,
     }
 }
 
-async fn start(command: Arc<dyn CommandHost>, matches: &ArgMatches) -> Result<u8, CliError> {
+/// What a person gave for a job of this command.
+async fn read(
+    command: Arc<dyn CommandHost>,
+    matches: &ArgMatches,
+) -> Result<launch::Launch, CliError> {
     let limits = LimitArgs::from_arg_matches(matches).map_err(CliError::usage)?;
     let command = match limits.plugin_limit.is_empty() {
         true => command,
         false => commands::load(&command.manifest().name, &limits.plugin_limit).await?,
     };
-    let job = launch::Launch {
+    Ok(launch::Launch {
         hosts: HostSpec::from_arg_matches(matches).map_err(CliError::usage)?,
         ssh: SshArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         order: OrderArgs::from_arg_matches(matches).map_err(CliError::usage)?,
@@ -95,6 +122,5 @@ async fn start(command: Arc<dyn CommandHost>, matches: &ArgMatches) -> Result<u8
         summary: plugin_args::summary(command.manifest(), matches),
         limits,
         command,
-    };
-    launch::launch(job).await
+    })
 }

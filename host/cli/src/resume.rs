@@ -29,9 +29,31 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
         ))
         .hint("continue it with the quorate that began it, or start a new job for what is left"));
     }
+    let strategy = match &view.created.strategy {
+        None => None,
+        Some(component) => {
+            let strategy = commands::load_strategy(&component.name).await?;
+            if strategy.digest() != component.digest {
+                return Err(CliError::not_started(format!(
+                    "job {job} began with version {} of the strategy `{}`, here is {}",
+                    component.version,
+                    component.name,
+                    strategy.manifest().version
+                ))
+                .hint("continue it with the quorate that began it, or start a new job for what is left"));
+            }
+            Some(strategy)
+        }
+    };
     let transport = connect(&recalled(&view.created.ssh)?)?;
-    let run =
-        Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
+    let run = Run {
+        session: &session,
+        transport,
+        command,
+        strategy,
+        stop_after: args.stop_after,
+        show: args.show,
+    };
     let code = run.drive_on(view).await;
     drop(lock);
     code

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the records that this crate writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A record with its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,10 @@ pub struct Created {
     pub targets: BTreeSet<NodeId>,
     /// What bounds the job.
     pub policy: Policy,
+    /// The strategy's component, where the strategy is one.
+    pub strategy: Option<Component>,
+    /// How long each node took in the newest earlier job of this command, in milliseconds; for strategies.
+    pub durations: BTreeMap<NodeId, u64>,
     /// How nodes are logged in to: options as given, paths made absolute. No secrets.
     pub ssh: BTreeMap<String, Vec<String>>,
 }
@@ -154,6 +158,20 @@ pub struct Command {
     pub summary: String,
 }
 
+/// A strategy's component.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the component, in hexadecimal: `continue` asks no other.
+    pub digest: String,
+    /// Arguments by name.
+    pub arguments: BTreeMap<String, serde_json::Value>,
+}
+
 /// How a node is called and reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -162,6 +180,21 @@ pub struct TargetHost {
     pub key: NodeKey,
     /// Name or address to log in to.
     pub host: String,
+}
+
+/// Brings the nodes' hosts up to a later map of the cluster: a node that was reached by its address is
+/// reached by its new one, a new node by its address.
+pub fn follow(hosts: &mut Vec<TargetHost>, before: &Topology, now: &Topology) {
+    for (place, node) in now.nodes.iter().enumerate() {
+        let address = node.address.to_string();
+        match (hosts.get_mut(place), before.nodes.get(place)) {
+            (Some(host), Some(before)) if host.host == before.address.to_string() => {
+                host.host = address;
+            }
+            (Some(_), _) => {}
+            (None, _) => hosts.push(TargetHost { key: NodeKey(address.clone()), host: address }),
+        }
+    }
 }
 
 /// A record that can't be read or written.

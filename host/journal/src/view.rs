@@ -1,5 +1,8 @@
 //! The fold: records in, the job as a person wants to see it out.
-use crate::{ActionClose, ActionId, Created, Exit, Level, Record, Stamped, record::FORMAT};
+use crate::{
+    ActionClose, ActionId, Created, Exit, Level, Record, Stamped, TargetHost, follow,
+    record::FORMAT,
+};
 use quorate_ring::NodeId;
 use quorate_schedule::{Job, JobError, NodeKey, Transition};
 use std::collections::BTreeMap;
@@ -12,6 +15,9 @@ const MESSAGES: usize = 200;
 pub struct JobView {
     /// What the job is.
     pub created: Created,
+    /// How each node is called and reached, by [`NodeId`]: as at its creation, and by address where a later
+    /// map of the cluster has a new node or another address.
+    pub hosts: Vec<TargetHost>,
     /// When it was made, in milliseconds since 1970.
     pub created_at: u64,
     /// When the newest record was written.
@@ -82,6 +88,7 @@ impl JobView {
         let job = Job::new(created.topology.clone(), &created.targets, created.policy.clone())?;
         Ok(Self {
             created: (**created).clone(),
+            hosts: created.hosts.clone(),
             created_at: first.at,
             newest_at: first.at,
             job,
@@ -113,9 +120,20 @@ impl JobView {
         match &stamped.record {
             Record::Created(_) => return Err(FoldError::CreatedTwice),
             Record::Step(transition) => {
+                if let Transition::Proposed(proposed) = transition {
+                    for dropped in &proposed.dropped {
+                        let text = format!("the strategy's answer: {dropped}");
+                        self.message(stamped.at, None, Level::Warn, &text);
+                    }
+                }
                 if let Transition::Started { node, .. } = transition {
                     self.actions.remove(node);
                     self.progress.remove(node);
+                }
+                if let Transition::Mapped(topology) = transition {
+                    follow(&mut self.hosts, self.job.topology(), topology);
+                    let changes = topology.changes(self.job.topology()).join(", ");
+                    self.message(stamped.at, None, Level::Warn, &format!("a new map: {changes}"));
                 }
                 self.job.apply(transition, stamped.at);
             }
@@ -150,12 +168,12 @@ impl JobView {
 
     /// The job's name of a node.
     pub fn key(&self, node: NodeId) -> &NodeKey {
-        &self.created.hosts[node.index()].key
+        &self.hosts[node.index()].key
     }
 
     /// The node that the job calls so.
     pub fn by_key(&self, key: &str) -> Option<NodeId> {
-        let place = self.created.hosts.iter().position(|h| h.key.0 == key || h.host == key)?;
+        let place = self.hosts.iter().position(|h| h.key.0 == key || h.host == key)?;
         Some(NodeId(place as u32))
     }
 

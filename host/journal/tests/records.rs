@@ -1,67 +1,23 @@
 //! Records keep what they hold, and add up to the job.
 #![allow(clippy::unwrap_used)]
 
+use quorate_fixtures::Cluster;
 use quorate_journal::{
-    ActionClose, ActionId, Command, Created, Exit, FORMAT, FoldError, JobView, Level, Record,
-    Stamped, TargetHost, decode, encode,
+    ActionClose, ActionId, Created, Exit, FoldError, JobView, Level, Record, Stamped, decode,
+    encode,
 };
-use quorate_ring::{
-    Address, ClusterName, DataCenter, HostId, Keyspace, KeyspaceName, Node, NodeId, NodeStatus,
-    Rack, RangeReplicas, ReplicaMap, Replication, ReplicationFactor, Topology,
-};
+use quorate_ring::{KeyspaceName, NodeId, NodeStatus};
 use quorate_schedule::{
     End, GateFailure, JobId, NodeKey, Outcome, Phase, Policy, Reason, StopCause, Transition,
 };
-use std::collections::BTreeMap;
 
 fn created() -> Created {
-    let node = |n: u8| Node {
-        host_id: Some(HostId::new(format!("host-{n}"))),
-        address: Address([10, 0, 0, n].into()),
-        data_center: DataCenter::new("dc1"),
-        rack: Rack::new("r1"),
-        status: NodeStatus::UP_NORMAL,
-        version: Some("5.0.4".into()),
-    };
-    let nodes = vec![node(1), node(2)];
-    let factor = ReplicationFactor { all: 2, transient: 0 };
-    let keyspace = Keyspace {
-        name: KeyspaceName::new("shop"),
-        replication: Replication::NetworkTopology([(DataCenter::new("dc1"), factor)].into()),
-    };
-    let range = RangeReplicas {
-        start: "0".into(),
-        end: "1".into(),
-        endpoints: nodes.iter().map(|n| n.address).collect(),
-    };
-    let replicas = ReplicaMap::new(&nodes, &[(keyspace.clone(), vec![range])]).unwrap();
-    Created {
-        format: FORMAT,
-        job: JobId("k1".into()),
-        command: Command {
-            name: "run".into(),
-            version: "1".into(),
-            digest: "00".into(),
-            stage: "main".into(),
-            limits: Vec::new(),
-            arguments: BTreeMap::from([("command".into(), "true".into())]),
-            summary: "run --command true".into(),
-        },
-        topology: Topology {
-            cluster: ClusterName::new("test"),
-            partitioner: "Murmur3Partitioner".into(),
-            nodes,
-            keyspaces: vec![keyspace],
-            schema_versions: BTreeMap::from([("v1".into(), vec![Address([10, 0, 0, 1].into())])]),
-            replicas,
-        },
-        hosts: (1..=2)
-            .map(|n| TargetHost { key: NodeKey(format!("10.0.0.{n}")), host: format!("node{n}") })
-            .collect(),
-        targets: [NodeId(0), NodeId(1)].into(),
-        policy: Policy::default(),
-        ssh: BTreeMap::new(),
+    let cluster = Cluster::new("dc1 r1 2").keyspace("shop", "dc1=2");
+    let mut created = quorate_fixtures::created(cluster.topology(), Policy::default());
+    for (n, host) in created.hosts.iter_mut().enumerate() {
+        host.host = format!("node{}", n + 1);
     }
+    created
 }
 
 fn story() -> Vec<Stamped> {
@@ -99,7 +55,7 @@ fn story() -> Vec<Stamped> {
         }),
         Record::Step(Transition::Held {
             node: b,
-            reason: Reason::NeighbourOut { out: a, keyspace: KeyspaceName::new("shop") },
+            reason: Reason::NeighbourRuns { other: a, keyspace: KeyspaceName::new("shop") },
         }),
         Record::Step(Transition::Stopping { cause: StopCause::Failures { failed: 1, allowed: 0 } }),
         Record::Step(Transition::Confirmed { node: a }),

@@ -1,7 +1,7 @@
 //! Running a command's component, and what the component may ask for.
 use crate::{BoxFuture, Exit};
 use quorate_contract::{Condition, Manifest, NodeFacts, PlanContext, PlanDocument, RunContext};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// One command, loaded.
 pub trait CommandHost: Send + Sync {
@@ -45,11 +45,32 @@ pub enum RunEnd {
     },
 }
 
+/// What a component is loaded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComponentKind {
+    /// A command.
+    Command,
+    /// A strategy.
+    Strategy,
+}
+
+/// `command` or `strategy`.
+impl fmt::Display for ComponentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Command => "command",
+            Self::Strategy => "strategy",
+        })
+    }
+}
+
 /// A component that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("command {command}: {message}")]
+#[error("{kind} {command}: {message}")]
 pub struct CommandError {
-    /// The command's name, or the file where it has none yet.
+    /// What it was to be used as.
+    pub kind: ComponentKind,
+    /// The name of the command or strategy, or the file where it has none yet.
     pub command: String,
     /// What is wrong.
     pub message: String,

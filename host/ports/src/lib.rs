@@ -4,17 +4,19 @@ mod clock;
 mod command;
 mod outputs;
 mod store;
+mod strategy;
 mod transport;
 
 pub use clock::{Clock, UnixMs};
 pub use command::{
-    ActionOutcome, Captured, CommandError, CommandHost, EffectError, Effects, LogLevel, OnLost,
-    RunEnd, RunInput, Work, WorkKind,
+    ActionOutcome, Captured, CommandError, CommandHost, ComponentKind, EffectError, Effects,
+    LogLevel, OnLost, RunEnd, RunInput, Work, WorkKind,
 };
 pub use outputs::{NodeOutput, Outputs, OutputsError, Stream};
 pub use quorate_journal::{ActionId, Exit};
 pub use quorate_schedule::{JobId, NodeKey};
 pub use store::{Store, StoreError};
+pub use strategy::StrategyHost;
 pub use transport::{
     Action, ActionEnd, ActionWatch, Answer, FaultKind, Program, Query, Target, Transport,
     TransportError,

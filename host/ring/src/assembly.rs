@@ -1,19 +1,18 @@
 //! A topology out of the answers of one observer.
 use crate::{
-    Address, DataCenter, Keyspace, KeyspaceName, Mode, Node, RangeReplicas, ReplicaMap,
-    Replication, ReplicationFactor, Topology, TopologyError,
-    parse::{ClusterDescription, StatusRow},
+    Address, DataCenter, Keyspace, KeyspaceName, Mode, Node, NodeId, Partitioner, Replacement,
+    Replication, RingShape, TokenRing, Topology, TopologyError,
+    parse::{ClusterDescription, RangeReplicas, RingRow, StatusRow},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    format,
     string::String,
     vec::Vec,
 };
 
 impl Topology {
-    /// One guarded keyspace of every distinct replication: those whose ranges
-    /// [`Topology::from_parts`] needs. A user's keyspace is preferred to a system keyspace, then the
+    /// One guarded keyspace of every distinct replication: those whose ranges are worth comparing with the
+    /// tokens. A user's keyspace is preferred to a system keyspace, then the
     /// first by name. Keyspaces without a living replica are left out; see
     /// [`Topology::phantom_keyspaces`].
     pub fn distinct_replications(
@@ -45,35 +44,92 @@ impl Topology {
 
     /// Puts the answers of one observer together and checks that they fit.
     ///
-    /// `ranges` holds, for each of [`Topology::distinct_replications`], the keyspace and its ranges, in
-    /// any order: the same answers make the same topology.
+    /// `ranges` holds what `describering` shows for as many of [`Topology::distinct_replications`] as were
+    /// asked for; where it says otherwise than the tokens, the topology has a [`Doubt`](crate::Doubt).
+    /// The order of the answers changes nothing.
     ///
     /// # Errors
     /// Where the answers contradict each other; see [`TopologyError`].
     pub fn from_parts(
         rows: Vec<StatusRow>,
         cluster: ClusterDescription,
-        mut ranges: Vec<(Keyspace, Vec<RangeReplicas>)>,
+        ring: Vec<RingRow>,
+        ranges: &[(Keyspace, Vec<RangeReplicas>)],
     ) -> Result<Self, TopologyError> {
-        ranges.sort_by(|(a, _), (b, _)| preference(a).cmp(&preference(b)));
-        let wanted = Self::distinct_replications(&cluster, &rows);
+        let partitioner = Partitioner::from_class(&cluster.partitioner)
+            .ok_or_else(|| TopologyError::UnknownPartitioner(cluster.partitioner.clone()))?;
+        let shape = RingShape::of(&rows);
+        let counts: Vec<_> = rows.iter().map(|row| (row.address, row.tokens)).collect();
         let nodes = nodes(rows, &cluster)?;
         check_addresses(&nodes, &cluster)?;
         check_node_counts(&nodes, &cluster)?;
-        check_keyspaces(&cluster, &wanted, &ranges)?;
-        let replicas = ReplicaMap::new(&nodes, &ranges)?;
-        for (keyspace, ranges) in &ranges {
-            check_replica_counts(&nodes, keyspace, ranges)?;
-        }
-        Ok(Self {
+        check_keyspaces(&cluster, ranges)?;
+        let ring = token_ring(&nodes, &counts, ring)?;
+        let mut topology = Self {
             cluster: cluster.name,
-            partitioner: cluster.partitioner,
+            partitioner,
             nodes,
+            gone: BTreeSet::new(),
             keyspaces: cluster.keyspaces,
             schema_versions: cluster.schema_versions,
-            replicas,
-        })
+            ring,
+            doubts: Vec::new(),
+            metadata_service: Vec::new(),
+            shape,
+        };
+        let mut doubts = Vec::new();
+        for (keyspace, ranges) in ranges {
+            doubts.extend(topology.compare(&keyspace.name, &keyspace.replication, ranges)?);
+        }
+        doubts.sort_by(|a, b| a.keyspace.cmp(&b.keyspace));
+        topology.doubts = doubts;
+        Ok(topology)
     }
+}
+
+/// The owners of all tokens, checked against what `status` counts.
+fn token_ring(
+    nodes: &[Node],
+    counts: &[(Address, Option<u32>)],
+    rows: Vec<RingRow>,
+) -> Result<TokenRing, TopologyError> {
+    let ids: BTreeMap<Address, NodeId> =
+        (0..).map(NodeId).zip(nodes).map(|(id, node)| (node.address, id)).collect();
+    let mut owned = Vec::with_capacity(rows.len());
+    let mut listed: BTreeMap<Address, u32> = BTreeMap::new();
+    for row in rows {
+        let id = ids.get(&row.address).ok_or(TopologyError::UnknownOwner(row.address))?;
+        *listed.entry(row.address).or_default() += 1;
+        owned.push((row.token, *id));
+    }
+    for (address, counted) in counts {
+        let listed = listed.get(address).copied().unwrap_or(0);
+        if let Some(counted) = counted.filter(|counted| *counted != listed) {
+            return Err(TopologyError::TokenCount { address: *address, counted, listed });
+        }
+    }
+    let replaced = replaced(nodes, &listed);
+    TokenRing::new(owned, replaced).map_err(TopologyError::DuplicateToken)
+}
+
+/// Dead nodes whose tokens `ring` shows at the joining node that replaces them: told where a data center
+/// has one of either.
+fn replaced(nodes: &[Node], listed: &BTreeMap<Address, u32>) -> Vec<Replacement> {
+    let mut centers: BTreeMap<&DataCenter, (Vec<NodeId>, Vec<NodeId>)> = BTreeMap::new();
+    for (id, node) in (0..).map(NodeId).zip(nodes) {
+        let (dead, joining) = centers.entry(&node.data_center).or_default();
+        let owns = listed.contains_key(&node.address);
+        if node.status.mode == Mode::Joining && owns {
+            joining.push(id);
+        } else if node.status.mode != Mode::Joining && !owns {
+            dead.push(id);
+        }
+    }
+    let pair = |(dead, joining): (Vec<NodeId>, Vec<NodeId>)| match (&dead[..], &joining[..]) {
+        ([dead], [by]) => Some(Replacement { dead: *dead, by: *by }),
+        _ => None,
+    };
+    centers.into_values().filter_map(pair).collect()
 }
 
 fn data_centers(rows: &[StatusRow]) -> BTreeSet<&DataCenter> {
@@ -164,76 +220,24 @@ fn check_node_counts(nodes: &[Node], cluster: &ClusterDescription) -> Result<(),
     Ok(())
 }
 
-/// The ranges are those of keyspaces that exist as they were asked for, and none is missing.
+/// The ranges are those of keyspaces that exist as they were asked for.
 fn check_keyspaces(
     cluster: &ClusterDescription,
-    wanted: &[Keyspace],
     ranges: &[(Keyspace, Vec<RangeReplicas>)],
 ) -> Result<(), TopologyError> {
     let shown: BTreeMap<&KeyspaceName, &Replication> =
         cluster.keyspaces.iter().map(|k| (&k.name, &k.replication)).collect();
-    for (keyspace, _) in ranges {
-        if shown.get(&keyspace.name) != Some(&&keyspace.replication) {
-            return Err(TopologyError::OtherKeyspace(keyspace.name.clone()));
-        }
-    }
-    let given: BTreeSet<&Replication> = ranges.iter().map(|(k, _)| &k.replication).collect();
-    match wanted.iter().find(|keyspace| !given.contains(&keyspace.replication)) {
+    match ranges.iter().find(|(ks, _)| shown.get(&ks.name) != Some(&&ks.replication)) {
         None => Ok(()),
-        Some(keyspace) => Err(TopologyError::MissingRanges(keyspace.name.clone())),
+        Some((keyspace, _)) => Err(TopologyError::OtherKeyspace(keyspace.name.clone())),
     }
-}
-
-/// Every range has as many replicas as configured, or every node that could be one: otherwise the
-/// ranges are of another time, or of another cluster.
-fn check_replica_counts(
-    nodes: &[Node],
-    keyspace: &Keyspace,
-    ranges: &[RangeReplicas],
-) -> Result<(), TopologyError> {
-    let places: Vec<(Option<&DataCenter>, ReplicationFactor)> = match &keyspace.replication {
-        Replication::NetworkTopology(factors) => {
-            let mut places: BTreeMap<&DataCenter, ReplicationFactor> =
-                nodes.iter().map(|n| (&n.data_center, ReplicationFactor::default())).collect();
-            for (name, factor) in factors {
-                // A data center without nodes shows no replica, whatever is configured.
-                places.entry(name).and_modify(|known| *known = *factor);
-            }
-            places.into_iter().map(|(name, factor)| (Some(name), factor)).collect()
-        }
-        Replication::Simple(factor) => [(None, *factor)].into(),
-        Replication::Everywhere | Replication::Local | Replication::Meta(_) => return Ok(()),
-    };
-    let by_address: BTreeMap<Address, &Node> = nodes.iter().map(|n| (n.address, n)).collect();
-    for (place, factor) in places {
-        let is_here = |node: &Node| place.is_none_or(|name| node.data_center == *name);
-        // A node that joins replicates nothing yet.
-        let able = nodes.iter().filter(|n| is_here(n) && n.status.mode != Mode::Joining).count();
-        let expected = factor.all.min(able as u32);
-        for range in ranges {
-            let here =
-                range.endpoints.iter().filter_map(|a| by_address.get(a)).filter(|n| is_here(n));
-            let found = here.count() as u32;
-            // More than the able ones: a node that just ended joining.
-            if found < expected || found > factor.all {
-                return Err(TopologyError::ReplicaCount {
-                    keyspace: keyspace.name.clone(),
-                    end: range.end.clone(),
-                    place: place.map_or("the cluster".into(), |name| format!("data center {name}")),
-                    found,
-                    expected,
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClusterName, HostId, NodeStatus, Rack};
-    use alloc::string::ToString;
+    use crate::{ClusterName, HostId, NodeStatus, Rack, ReplicationFactor, Token};
+    use alloc::{format, string::ToString};
 
     /// Nodes 10.0.DC.1 … of data centers `dc1`, `dc2`, …
     fn rows(counts: &[u8]) -> Vec<StatusRow> {
@@ -245,6 +249,7 @@ mod tests {
                     address: at(dc, n),
                     load: "?".into(),
                     tokens: Some(1),
+                    token: None,
                     owns: "?".into(),
                     host_id: Some(HostId::new(format!("{dc}-{n}"))),
                     rack: Rack::new("r"),
@@ -292,8 +297,20 @@ mod tests {
         }
     }
 
-    fn range(endpoints: &[Address]) -> RangeReplicas {
-        RangeReplicas { start: "0".into(), end: "0".into(), endpoints: endpoints.into() }
+    /// One token for each row: 11 for 10.0.1.1, 12 for 10.0.1.2, …
+    fn ring(rows: &[StatusRow]) -> Vec<RingRow> {
+        let token = |row: &StatusRow| match row.address.0 {
+            core::net::IpAddr::V4(ip) => {
+                Token::Number(i64::from(ip.octets()[2]) * 10 + i64::from(ip.octets()[3]))
+            }
+            core::net::IpAddr::V6(_) => Token::Number(0),
+        };
+        let row = |row: &StatusRow| RingRow {
+            address: row.address,
+            mode: row.status.mode,
+            token: token(row),
+        };
+        rows.iter().map(row).collect()
     }
 
     fn names(keyspaces: &[Keyspace]) -> Vec<&str> {
@@ -334,8 +351,8 @@ mod tests {
             names(&Topology::phantom_keyspaces(&cluster, &rows)),
             ["gone", "zero", "nowhere"]
         );
-        let ranges = [(keyspaces[0].clone(), [range(&[at(1, 1), at(1, 2)])].into())].into();
-        let topology = Topology::from_parts(rows, cluster, ranges).unwrap();
+        let ring = ring(&rows);
+        let topology = Topology::from_parts(rows, cluster, ring, &[]).unwrap();
         assert_eq!(topology.keyspaces.len(), 4);
     }
 
@@ -348,102 +365,151 @@ mod tests {
             ("4.1.9".into(), [at(1, 2)].into()),
             ("5.0.4".into(), [at(2, 1)].into()),
         ]);
-        let ranges = [(app, [range(&[at(1, 1), at(1, 2), at(2, 1)])].into())].into();
-        let topology = Topology::from_parts(rows, cluster, ranges).unwrap();
+        let ring = ring(&rows);
+        let topology = Topology::from_parts(rows, cluster, ring, &[]).unwrap();
         let seen: Vec<_> =
             topology.nodes.iter().map(|n| (n.address, n.version.as_deref())).collect();
         assert_eq!(seen, [(at(1, 1), None), (at(1, 2), Some("4.1.9")), (at(2, 1), Some("5.0.4"))]);
-        let neighbours: Vec<_> = topology.replicas.neighbours(crate::NodeId(0)).collect();
-        assert_eq!(neighbours.len(), 1);
     }
 
     type Ranges = Vec<(Keyspace, Vec<RangeReplicas>)>;
+    type Answers = (Vec<StatusRow>, ClusterDescription, Vec<RingRow>, Ranges);
 
-    /// A whole set of answers, to be spoilt.
-    fn answers() -> (Vec<StatusRow>, ClusterDescription, Ranges) {
+    /// A whole set of answers, to be spoilt: three nodes with the tokens 11, 12, 13.
+    fn answers() -> Answers {
         let rows = rows(&[3]);
         let app = keyspace("app", &[("dc1", 2)]);
         let cluster = cluster(&rows, &[app.clone(), simple("s", 1)]);
+        let held = |end: &str, endpoints: &[Address]| RangeReplicas {
+            start: "0".into(),
+            end: end.into(),
+            endpoints: endpoints.into(),
+        };
+        let (a, b, c) = (at(1, 1), at(1, 2), at(1, 3));
         let ranges = [
-            (app, [range(&[at(1, 1), at(1, 2)])].into()),
-            (simple("s", 1), [range(&[at(1, 3)])].into()),
+            (app, [held("11", &[a, b]), held("12", &[b, c]), held("13", &[c, a])].into()),
+            (simple("s", 1), [held("11", &[a]), held("12", &[b]), held("13", &[c])].into()),
         ];
-        (rows, cluster, ranges.into())
+        let ring = ring(&rows);
+        (rows, cluster, ring, ranges.into())
     }
 
     #[test]
     fn answers_that_contradict_each_other_are_refused() {
-        let (rows, cluster, ranges) = answers();
-        let whole = Topology::from_parts(rows.clone(), cluster.clone(), ranges.clone());
-        assert!(whole.is_ok(), "{whole:?}");
-        type Spoil = dyn Fn(&mut Vec<StatusRow>, &mut ClusterDescription, &mut Ranges);
-        let refused = |spoil: &Spoil| {
-            let (mut rows, mut cluster, mut ranges) = answers();
-            spoil(&mut rows, &mut cluster, &mut ranges);
-            Topology::from_parts(rows, cluster, ranges).unwrap_err().to_string()
+        let (rows, cluster, ring, ranges) = answers();
+        let whole = Topology::from_parts(rows, cluster, ring, &ranges);
+        assert_eq!(whole.map(|topology| topology.doubts), Ok(Vec::new()));
+        let refused = |spoil: &dyn Fn(&mut Answers)| {
+            let mut answers = answers();
+            spoil(&mut answers);
+            let (rows, cluster, ring, ranges) = answers;
+            Topology::from_parts(rows, cluster, ring, &ranges).unwrap_err().to_string()
         };
         let has = |text: String, part: &str| assert!(text.contains(part), "{text}");
-        has(refused(&|rows, _, _| rows[0].address = rows[1].address), "address 10.0.1.2 twice");
-        has(refused(&|rows, _, _| rows[0].host_id = rows[1].host_id.clone()), "host id 1-2 twice");
+        has(refused(&|a| a.0[0].address = a.0[1].address), "address 10.0.1.2 twice");
+        has(refused(&|a| a.0[0].host_id = a.0[1].host_id.clone()), "host id 1-2 twice");
+        has(refused(&|a| drop(a.0.remove(0))), "names 10.0.1.3 among its schema versions");
+        has(refused(&|a| a.1.unreachable.push(at(9, 9))), "10.0.9.9 among its unreachable nodes");
+        has(refused(&|a| a.1.unreachable.push(at(1, 1))), "twice among its unreachable nodes");
         has(
-            refused(&|rows, _, _| drop(rows.remove(0))),
-            "names 10.0.1.3 among its schema versions",
-        );
-        has(
-            refused(&|_, c, _| c.unreachable.push(at(9, 9))),
-            "10.0.9.9 among its unreachable nodes",
-        );
-        has(refused(&|_, c, _| c.unreachable.push(at(1, 1))), "twice among its unreachable nodes");
-        has(
-            refused(&|_, c, _| drop(c.versions.insert("4.1.9".into(), [at(1, 1)].into()))),
+            refused(&|a| drop(a.1.versions.insert("4.1.9".into(), [at(1, 1)].into()))),
             "twice among its database versions",
         );
         has(
-            refused(&|_, c, _| c.data_centers.extend([(DataCenter::new("dc1"), 4)])),
+            refused(&|a| a.1.data_centers.extend([(DataCenter::new("dc1"), 4)])),
             "lists 3 nodes in data center dc1, describecluster counts 4",
         );
-        has(refused(&|_, c, _| c.data_centers.extend([(DataCenter::new("x"), 1)])), "center x");
-        has(refused(&|_, _, r| drop(r.remove(0))), "the ranges of keyspace app are missing");
-        has(refused(&|_, c, _| drop(c.keyspaces.remove(0))), "keyspace app were read");
+        has(refused(&|a| a.1.data_centers.extend([(DataCenter::new("x"), 1)])), "center x");
+        has(refused(&|a| a.1.partitioner = "OrderPreservingPartitioner".into()), "isn't known");
+        has(refused(&|a| drop(a.1.keyspaces.remove(0))), "keyspace app were read");
         has(
-            refused(&|_, c, _| c.keyspaces[0] = keyspace("app", &[("dc1", 3)])),
+            refused(&|a| a.1.keyspaces[0] = keyspace("app", &[("dc1", 3)])),
             "keyspace app were read",
         );
-        has(refused(&|_, _, r| r[0].1.clear()), "describering app shows no range");
-        has(refused(&|_, _, r| r[0].1[0].endpoints.clear()), "shows no replica");
-        has(refused(&|_, _, r| r[0].1[0].endpoints.push(at(8, 8))), "names 10.0.8.8");
-        has(
-            refused(&|_, _, r| r[0].1[0].endpoints.truncate(1)),
-            "shows 1 replicas in data center dc1 for the range that ends at 0, but its replication makes that 2",
+        has(refused(&|a| a.2[0].address = at(8, 8)), "ring names 10.0.8.8");
+        has(refused(&|a| drop(a.2.remove(0))), "counts 1 tokens of 10.0.1.3");
+        has(refused(&|a| a.2[0].token = a.2[1].token.clone()), "the token 12 twice");
+        has(refused(&|a| a.3[0].1[0].endpoints.push(at(8, 8))), "names 10.0.8.8");
+        has(refused(&|a| a.3[0].1[0].end = "14".into()), "ends at 14, which is no token");
+    }
+
+    #[test]
+    fn ranges_that_do_not_follow_from_the_tokens_are_a_doubt_that_names_them() {
+        let (rows, cluster, ring, mut ranges) = answers();
+        ranges[0].1[1].endpoints = [at(1, 1), at(1, 2)].into();
+        let topology = Topology::from_parts(rows, cluster, ring, &ranges).unwrap();
+        let doubts: Vec<_> = topology.doubts.iter().map(|d| d.text(&topology)).collect();
+        assert_eq!(
+            doubts,
+            [
+                "app: describering shows the range (11, 12] on 10.0.1.1, 10.0.1.2, its tokens put it on \
+              10.0.1.2, 10.0.1.3; both are guarded"
+            ]
         );
-        has(refused(&|_, _, r| r[0].1[0].endpoints.push(at(1, 3))), "shows 3 replicas");
-        has(refused(&|_, _, r| r[1].1[0].endpoints.push(at(1, 1))), "2 replicas in the cluster");
     }
 
     #[test]
     fn the_order_of_the_answers_changes_nothing() {
-        let (rows, mut cluster, mut ranges) = answers();
-        let both = simple("s", 2);
-        cluster.keyspaces[1] = both.clone();
-        ranges[1] = (both, [range(&[at(1, 2), at(1, 1)])].into());
-        let one = Topology::from_parts(rows.clone(), cluster.clone(), ranges.clone()).unwrap();
+        let (rows, cluster, ring, mut ranges) = answers();
+        let one = Topology::from_parts(rows.clone(), cluster.clone(), ring.clone(), &ranges);
         ranges.reverse();
-        let mut turned = rows;
-        turned.reverse();
-        assert_eq!(Topology::from_parts(turned, cluster, ranges), Ok(one.clone()));
-        let (a, b) = (crate::NodeId(0), crate::NodeId(1));
-        assert_eq!(one.replicas.shared(a, b).map(|k| k.as_str()), Some("app"));
+        let turn = |mut list: Vec<StatusRow>| {
+            list.reverse();
+            list
+        };
+        let ring = ring.into_iter().rev().collect();
+        assert_eq!(Topology::from_parts(turn(rows), cluster, ring, &ranges), one);
     }
 
     #[test]
-    fn fewer_nodes_than_the_factor_are_enough_and_joining_ones_do_not_count() {
-        let mut rows = rows(&[3]);
+    fn a_replaced_node_keeps_its_ranges_and_the_new_one_is_to_come() {
+        let mut rows = rows(&[4]);
+        // Rows are reversed: the first is 10.0.1.4, which joins with the tokens of 10.0.1.3.
         rows[0].status = NodeStatus::from_letters("UJ").unwrap();
-        let app = keyspace("app", &[("dc1", 3)]);
+        rows[1].status = NodeStatus::DOWN_NORMAL;
+        rows[1].tokens = Some(0);
+        let app = keyspace("app", &[("dc1", 2)]);
         let cluster = cluster(&rows, core::slice::from_ref(&app));
-        let two = [(app.clone(), [range(&[at(1, 1), at(1, 2)])].into())];
-        assert!(Topology::from_parts(rows.clone(), cluster.clone(), two.into()).is_ok());
-        let one = [(app, [range(&[at(1, 1)])].into())];
-        assert!(Topology::from_parts(rows, cluster, one.into()).is_err());
+        let mut shown = ring(&rows);
+        shown.retain(|row| row.address != at(1, 3));
+        let topology = Topology::from_parts(rows, cluster, shown, &[]).unwrap();
+        let (dead, new) = (NodeId(2), NodeId(3));
+        assert_eq!(topology.ring.replaced(), [Replacement { dead, by: new }]);
+        assert_eq!(topology.unclear(None), None);
+        let held: Vec<_> = topology
+            .ranges(&app.replication)
+            .into_iter()
+            .map(|range| (range.natural, range.pending))
+            .collect();
+        let (a, b) = (NodeId(0), NodeId(1));
+        assert_eq!(
+            held,
+            [
+                ([a, b].into(), [].into()),
+                ([b, dead].into(), [new].into()),
+                ([dead, a].into(), [new].into())
+            ]
+        );
+    }
+
+    #[test]
+    fn nodes_keep_their_numbers_in_a_later_map() {
+        let (rows, cluster, ring, _) = answers();
+        let first = Topology::from_parts(rows, cluster, ring, &[]).unwrap();
+        // 10.0.1.1 has left, 10.0.0.9 has come, 10.0.1.2 has another address.
+        let mut rows = self::rows(&[3]);
+        rows[2].address = at(0, 9);
+        rows[2].host_id = Some(HostId::new("new"));
+        rows[1].address = at(1, 200);
+        let cluster = self::cluster(&rows, &[]);
+        let shown = self::ring(&rows);
+        let later = Topology::from_parts(rows, cluster, shown, &[]).unwrap().renumbered(&first);
+        let addresses: Vec<_> = later.nodes.iter().map(|node| node.address).collect();
+        assert_eq!(addresses, [at(1, 1), at(1, 200), at(1, 3), at(0, 9)]);
+        assert_eq!(later.gone, BTreeSet::from([NodeId(0)]));
+        assert_eq!(later.by_address(at(1, 1)), None);
+        let owners: Vec<_> = later.ring.owned().iter().map(|(_, id)| id.0).collect();
+        assert_eq!(owners, [3, 2, 1]);
+        assert_eq!(later.in_order(), [NodeId(3), NodeId(2), NodeId(1)]);
     }
 }

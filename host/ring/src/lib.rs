@@ -8,15 +8,25 @@
 extern crate alloc;
 
 mod assembly;
+mod changes;
+mod doubt;
 mod names;
 mod node;
 pub mod parse;
+mod placement;
 mod replicas;
 mod replication;
+mod shape;
+mod token;
+mod token_ring;
 mod topology;
 
+pub use doubt::{Doubt, DoubtfulRange};
 pub use names::{ClusterName, DataCenter, HostId, KeyspaceName, Rack};
 pub use node::{Address, Liveness, Mode, Node, NodeId, NodeStatus};
-pub use replicas::{RangeReplicas, ReplicaMap, ReplicaMapError};
+pub use replicas::{ReplicaSet, ReplicaSets, TokenRange};
 pub use replication::{Keyspace, Replication, ReplicationFactor};
-pub use topology::{Topology, TopologyError};
+pub use shape::RingShape;
+pub use token::{Partitioner, Token};
+pub use token_ring::{Replacement, TokenRing};
+pub use topology::{Topology, TopologyError, Unclear};

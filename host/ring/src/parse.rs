@@ -14,13 +14,15 @@ mod info;
 mod lines;
 mod netstats;
 mod replication;
+mod ring;
 mod short;
 mod status;
 
 pub use describecluster::{ClusterDescription, describecluster};
-pub use describering::describering;
+pub use describering::{RangeReplicas, describering};
 pub use error::ParseError;
 pub use info::{NodeInfo, info};
 pub use netstats::{NetStats, Stream, StreamOperation, netstats};
+pub use ring::{RingRow, ring};
 pub use short::{statusbinary, version};
 pub use status::{StatusRow, status};

@@ -1,260 +1,222 @@
-//! Who replicates with whom.
-use crate::{Address, Keyspace, KeyspaceName, Node, NodeId, Replication};
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-    vec::Vec,
+//! Replica sets: which nodes hold a range together.
+use crate::{
+    DataCenter, NodeId, Replication, ReplicationFactor, Token, Topology,
+    placement::{Cuts, Part, Placed, each_range, parts},
 };
-use serde::{Deserialize, Serialize};
+use alloc::{vec, vec::Vec};
 
-/// One token range of one keyspace and the nodes that hold it, as `describering` prints it.
+/// One token range and the nodes that hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RangeReplicas {
-    /// Exclusive start, as printed.
-    pub start: String,
-    /// Inclusive end, as printed.
-    pub end: String,
-    /// The replicas' addresses in the order printed.
-    pub endpoints: Vec<Address>,
+pub struct TokenRange {
+    /// Exclusive start.
+    pub start: Token,
+    /// Inclusive end.
+    pub end: Token,
+    /// The replicas, nearest first; within a data center the transient ones last.
+    pub natural: Vec<NodeId>,
+    /// Those of them that are transient.
+    pub transient: Vec<NodeId>,
+    /// Nodes that will hold the range once those that join have joined and those that leave have left.
+    pub pending: Vec<NodeId>,
 }
 
-/// For every node its neighbours: the nodes that hold a range together with it such that both out
-/// at once could cost a quorum. Under `NetworkTopologyStrategy` only nodes of the same data center
-/// count (a `LOCAL_QUORUM` is taken there); under `SimpleStrategy`, which knows no data centers, all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplicaMap {
-    /// Per node, its neighbours and the first keyspace through which they are. Sorted.
-    neighbours: Vec<BTreeMap<NodeId, KeyspaceName>>,
+/// The distinct replica sets of a placement. Ranges that the same nodes hold are one set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaSets {
+    /// The members of all sets: per set full replicas, transient ones, pending ones, each sorted.
+    members: Vec<NodeId>,
+    bounds: Vec<Bounds>,
 }
 
-/// What makes a replica map impossible.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReplicaMapError {
-    /// A range names a node that `status` doesn't list.
-    #[error("describering {keyspace} names {endpoint}, which nodetool status doesn't list")]
-    UnknownEndpoint {
-        /// The keyspace asked for.
-        keyspace: KeyspaceName,
-        /// The address that no row of `status` has.
-        endpoint: Address,
-    },
-    /// A range without replicas, in a keyspace that should have some.
-    #[error("describering {keyspace} shows no replica for the range that ends at {end}")]
-    EmptyRange {
-        /// The keyspace asked for.
-        keyspace: KeyspaceName,
-        /// The range's end token.
-        end: String,
-    },
-    /// No range at all.
-    #[error("describering {0} shows no range")]
-    NoRanges(KeyspaceName),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    begin: u32,
+    full: u16,
+    transient: u16,
+    pending: u16,
+    range: (u32, u32),
 }
 
-impl ReplicaMap {
-    /// Builds the map from the ranges of keyspaces. Keyspaces of the same replication have the same
-    /// ranges, so that one of each is enough.
-    pub fn new(
-        nodes: &[Node],
-        ranges: &[(Keyspace, Vec<RangeReplicas>)],
-    ) -> Result<Self, ReplicaMapError> {
-        let ids: BTreeMap<Address, NodeId> =
-            nodes.iter().enumerate().map(|(i, n)| (n.address, NodeId(i as u32))).collect();
-        let mut neighbours: Vec<BTreeMap<NodeId, KeyspaceName>> = Vec::new();
-        neighbours.resize(nodes.len(), BTreeMap::new());
-        for (keyspace, ranges) in ranges {
-            if ranges.is_empty() {
-                return Err(ReplicaMapError::NoRanges(keyspace.name.clone()));
-            }
-            let across = matches!(keyspace.replication, Replication::Simple(_));
-            let mut seen = BTreeSet::new();
-            for range in ranges {
-                let set = resolve(keyspace, range, &ids)?;
-                if !seen.insert(set.clone()) {
-                    continue;
-                }
-                for a in &set {
-                    for b in &set {
-                        let near =
-                            across || nodes[a.index()].data_center == nodes[b.index()].data_center;
-                        if a != b && near {
-                            neighbours[a.index()]
-                                .entry(*b)
-                                .or_insert_with(|| keyspace.name.clone());
-                        }
-                    }
-                }
-            }
+/// One replica set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaSet<'a> {
+    /// Replicas that hold the data in full.
+    pub full: &'a [NodeId],
+    /// Transient replicas.
+    pub transient: &'a [NodeId],
+    /// Nodes that will hold the range.
+    pub pending: &'a [NodeId],
+    /// One of its ranges: places in [`TokenRing::owned`](crate::TokenRing::owned), start exclusive.
+    pub range: (u32, u32),
+}
+
+impl ReplicaSet<'_> {
+    /// The replicas, full and transient.
+    pub fn natural(&self) -> impl Iterator<Item = NodeId> {
+        self.full.iter().chain(self.transient).copied()
+    }
+}
+
+impl ReplicaSets {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bounds.is_empty()
+    }
+
+    /// The set with this number.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn get(&self, number: usize) -> ReplicaSet<'_> {
+        let bounds = self.bounds[number];
+        let begin = bounds.begin as usize;
+        let transient = begin + bounds.full as usize;
+        let pending = transient + bounds.transient as usize;
+        let end = pending + bounds.pending as usize;
+        ReplicaSet {
+            full: &self.members[begin..transient],
+            transient: &self.members[transient..pending],
+            pending: &self.members[pending..end],
+            range: bounds.range,
         }
-        Ok(Self { neighbours })
     }
 
-    /// The nodes that share a range with this one, each with a keyspace through which it does.
-    pub fn neighbours(&self, node: NodeId) -> impl Iterator<Item = (NodeId, &KeyspaceName)> {
-        self.neighbours[node.index()].iter().map(|(id, ks)| (*id, ks))
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = ReplicaSet<'_>> {
+        (0..self.len()).map(|number| self.get(number))
     }
 
-    /// A keyspace of which both nodes hold a range together, if there is one.
-    pub fn shared(&self, a: NodeId, b: NodeId) -> Option<&KeyspaceName> {
-        self.neighbours[a.index()].get(&b)
-    }
-}
-
-fn resolve(
-    keyspace: &Keyspace,
-    range: &RangeReplicas,
-    ids: &BTreeMap<Address, NodeId>,
-) -> Result<Vec<NodeId>, ReplicaMapError> {
-    if range.endpoints.is_empty() {
-        return Err(ReplicaMapError::EmptyRange {
-            keyspace: keyspace.name.clone(),
-            end: range.end.clone(),
+    /// Adds a set, as it comes.
+    pub fn push(
+        &mut self,
+        natural: &[NodeId],
+        transient: &[NodeId],
+        pending: &[NodeId],
+        range: (u32, u32),
+    ) {
+        let begin = self.members.len();
+        self.members.extend(natural.iter().filter(|id| !transient.contains(id)));
+        let full = self.members.len() - begin;
+        self.members[begin..].sort_unstable();
+        self.members.extend_from_slice(transient);
+        self.members[begin + full..].sort_unstable();
+        self.members.extend_from_slice(pending);
+        self.bounds.push(Bounds {
+            begin: begin as u32,
+            full: full as u16,
+            transient: transient.len() as u16,
+            pending: pending.len() as u16,
+            range,
         });
     }
-    let mut set = Vec::with_capacity(range.endpoints.len());
-    for endpoint in &range.endpoints {
-        let id = ids.get(endpoint).ok_or_else(|| ReplicaMapError::UnknownEndpoint {
-            keyspace: keyspace.name.clone(),
-            endpoint: *endpoint,
-        })?;
-        set.push(*id);
+
+    /// Keeps one of the sets that have the same members: the last that was added.
+    fn distinct(self) -> Self {
+        let key = |bounds: &Bounds| (bounds.full, bounds.transient, bounds.pending);
+        let mut order: Vec<(u64, u32)> =
+            (0..self.len()).map(|i| (self.hash(i), i as u32)).collect();
+        order.sort_unstable();
+        let mut kept: Vec<u32> = Vec::with_capacity(order.len());
+        let mut begin = 0;
+        while begin < order.len() {
+            let alike = order[begin..].iter().take_while(|(hash, _)| *hash == order[begin].0);
+            let alike: Vec<u32> = alike.map(|(_, i)| *i).collect();
+            begin += alike.len();
+            // Almost always one; different sets of one hash are possible.
+            for (place, i) in alike.iter().enumerate() {
+                let again = alike[place + 1..].iter().any(|j| {
+                    key(&self.bounds[*i as usize]) == key(&self.bounds[*j as usize])
+                        && self.all(*i as usize) == self.all(*j as usize)
+                });
+                if !again {
+                    kept.push(*i);
+                }
+            }
+        }
+        kept.sort_unstable_by(|a, b| b.cmp(a));
+        let mut sets = Self::default();
+        for i in kept {
+            let bounds = self.bounds[i as usize];
+            sets.bounds.push(Bounds { begin: sets.members.len() as u32, ..bounds });
+            sets.members.extend_from_slice(self.all(i as usize));
+        }
+        sets
     }
-    set.sort();
-    set.dedup();
-    Ok(set)
+
+    fn all(&self, number: usize) -> &[NodeId] {
+        let bounds = self.bounds[number];
+        let count = bounds.full + bounds.transient + bounds.pending;
+        &self.members[bounds.begin as usize..bounds.begin as usize + count as usize]
+    }
+
+    /// FNV-1a over the members.
+    fn hash(&self, number: usize) -> u64 {
+        let step = |hash: u64, id: &NodeId| (hash ^ u64::from(id.0)).wrapping_mul(0x0100_0000_01b3);
+        let hash = self.all(number).iter().fold(0xcbf2_9ce4_8422_2325, step);
+        // The low bits of a product know little of the high bits of its factors.
+        hash ^ (hash >> 32)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{DataCenter, NodeStatus, Rack, ReplicationFactor};
-    use alloc::{format, string::ToString};
+impl Topology {
+    /// The replica sets within one data center of a keyspace that has this factor there. Under
+    /// NetworkTopologyStrategy they depend on nothing else, so that all such keyspaces share them.
+    pub fn local_sets(&self, center: &DataCenter, factor: ReplicationFactor) -> ReplicaSets {
+        self.sets(&[Part { data_center: Some(center.clone()), factor }])
+    }
 
-    /// Nodes 10.0.DC.N, all in one rack of their data center.
-    fn nodes(counts: &[u8]) -> Vec<Node> {
-        let mut nodes = Vec::new();
-        for (dc, count) in (1..).zip(counts) {
-            for n in 1..=*count {
-                nodes.push(Node {
-                    host_id: None,
-                    address: at(dc, n),
-                    data_center: DataCenter::new(format!("dc{dc}")),
-                    rack: Rack::new("r"),
-                    status: NodeStatus::UP_NORMAL,
-                    version: None,
-                });
-            }
+    /// The replica sets of a replication over the whole cluster. Under EverywhereStrategy one set per
+    /// cluster, under LocalStrategy and MetaStrategy none.
+    pub fn cluster_sets(&self, replication: &Replication) -> ReplicaSets {
+        if *replication == Replication::Everywhere {
+            return self.everywhere(None);
         }
-        nodes
+        self.sets(&parts(replication))
     }
 
-    fn at(dc: u8, n: u8) -> Address {
-        Address([10, 0, dc, n].into())
-    }
-
-    fn range(end: u32, endpoints: &[Address]) -> RangeReplicas {
-        RangeReplicas { start: "0".into(), end: end.to_string(), endpoints: endpoints.into() }
-    }
-
-    fn keyspace(name: &str, replication: Replication) -> Keyspace {
-        Keyspace { name: KeyspaceName::new(name), replication }
-    }
-
-    fn networked(name: &str) -> Keyspace {
-        keyspace(name, Replication::NetworkTopology(BTreeMap::new()))
-    }
-
-    fn simple(name: &str) -> Keyspace {
-        keyspace(name, Replication::Simple(ReplicationFactor { all: 2, transient: 0 }))
-    }
-
-    fn ids(map: &ReplicaMap, node: u32) -> Vec<u32> {
-        map.neighbours(NodeId(node)).map(|(id, _)| id.0).collect()
-    }
-
-    #[test]
-    fn under_network_topology_only_nodes_of_one_data_center_are_neighbours() {
-        let ranges = [range(1, &[at(1, 1), at(1, 2), at(2, 1), at(2, 2)])];
-        let map = ReplicaMap::new(&nodes(&[3, 2]), &[(networked("app"), ranges.to_vec())]).unwrap();
-        assert_eq!(ids(&map, 0), [1]);
-        assert_eq!(ids(&map, 2), []);
-        assert_eq!(ids(&map, 3), [4]);
-        assert_eq!(map.shared(NodeId(0), NodeId(1)).unwrap().as_str(), "app");
-        assert_eq!(map.shared(NodeId(0), NodeId(3)), None);
-    }
-
-    #[test]
-    fn under_simple_strategy_neighbours_cross_data_centers() {
-        let ranges = [range(1, &[at(1, 1), at(2, 1)]), range(2, &[at(2, 1), at(1, 2)])];
-        let map = ReplicaMap::new(&nodes(&[2, 1]), &[(simple("old"), ranges.to_vec())]).unwrap();
-        assert_eq!(ids(&map, 0), [2]);
-        assert_eq!(ids(&map, 1), [2]);
-        assert_eq!(ids(&map, 2), [0, 1]);
-    }
-
-    #[test]
-    fn neighbours_of_several_keyspaces_add_up_and_the_first_names_itself() {
-        let one = (networked("a"), [range(1, &[at(1, 1), at(1, 2)])].to_vec());
-        let two = (
-            simple("b"),
-            [range(1, &[at(1, 2), at(1, 1)]), range(2, &[at(1, 2), at(1, 3)])].to_vec(),
-        );
-        let map = ReplicaMap::new(&nodes(&[3]), &[one, two]).unwrap();
-        assert_eq!(map.shared(NodeId(0), NodeId(1)).unwrap().as_str(), "a");
-        assert_eq!(map.shared(NodeId(2), NodeId(1)).unwrap().as_str(), "b");
-        assert_eq!(map.shared(NodeId(0), NodeId(2)), None);
-    }
-
-    #[test]
-    fn one_rack_with_many_vnodes_makes_everyone_a_neighbour_and_always_both_ways() {
-        // A ring of 12 nodes with 64 tokens each, in an order that a fixed recurrence shuffles.
-        let all = nodes(&[12]);
-        let mut state = 7_u64;
-        let mut owners: Vec<u8> = (0..12 * 64).map(|i| (i % 12 + 1) as u8).collect();
-        for i in (1..owners.len()).rev() {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            owners.swap(i, (state >> 33) as usize % (i + 1));
+    /// The one replica set of EverywhereStrategy: every node, of one data center or of all.
+    pub fn everywhere(&self, center: Option<&DataCenter>) -> ReplicaSets {
+        let here = |id: &NodeId| {
+            !self.gone.contains(id) && center.is_none_or(|dc| self.node(*id).data_center == *dc)
+        };
+        let joins = |id: &NodeId| self.node(*id).status.mode == crate::Mode::Joining;
+        let (pending, natural): (Vec<_>, Vec<_>) = self.ids().filter(here).partition(joins);
+        let mut sets = ReplicaSets::default();
+        if !natural.is_empty() {
+            let last = self.ring.owned().len().saturating_sub(1) as u32;
+            sets.push(&natural, &[], &pending, (last, last));
         }
-        let mut ranges = Vec::new();
-        for i in 0..owners.len() {
-            let mut set: Vec<Address> = Vec::new();
-            for owner in owners.iter().cycle().skip(i) {
-                if !set.contains(&at(1, *owner)) {
-                    set.push(at(1, *owner));
-                }
-                if set.len() == 3 {
-                    break;
-                }
-            }
-            ranges.push(range(i as u32, &set));
-        }
-        let map = ReplicaMap::new(&all, &[(networked("app"), ranges.clone())]).unwrap();
-        for node in 0..12 {
-            assert_eq!(ids(&map, node), (0..12).filter(|n| *n != node).collect::<Vec<_>>());
-        }
-        // A part of the ranges: not everyone, and still both ways.
-        let map = ReplicaMap::new(&all, &[(networked("app"), ranges[..6].to_vec())]).unwrap();
-        for a in 0..12 {
-            for b in 0..12 {
-                let (a, b) = (NodeId(a), NodeId(b));
-                assert_eq!(map.shared(a, b), map.shared(b, a));
-            }
-            assert!(!ids(&map, a).contains(&a) && ids(&map, a).len() < 11);
-        }
+        sets
     }
 
-    #[test]
-    fn ranges_that_do_not_fit_are_refused() {
-        let all = nodes(&[1]);
-        let stranger = [(networked("app"), [range(1, &[at(1, 9)])].to_vec())];
-        let error = ReplicaMap::new(&all, &stranger).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "describering app names 10.0.1.9, which nodetool status doesn't list"
-        );
-        let error = ReplicaMap::new(&all, &[(networked("app"), [range(5, &[])].to_vec())]);
-        assert!(matches!(error, Err(ReplicaMapError::EmptyRange { end, .. }) if end == "5"));
-        let error = ReplicaMap::new(&all, &[(networked("app"), Vec::new())]);
-        assert_eq!(error, Err(ReplicaMapError::NoRanges(KeyspaceName::new("app"))));
+    fn sets(&self, parts: &[Part]) -> ReplicaSets {
+        let mut sets = ReplicaSets::default();
+        each_range(self, parts, Cuts::Replicas, |placed| {
+            sets.push(placed.natural, placed.transient, placed.pending, placed.range);
+        });
+        sets.distinct()
+    }
+
+    /// Every range of a replication in ring order; none where placement doesn't follow the tokens
+    /// (EverywhereStrategy, LocalStrategy, MetaStrategy).
+    pub fn ranges(&self, replication: &Replication) -> Vec<TokenRange> {
+        let mut ranges = vec![];
+        each_range(self, &parts(replication), Cuts::Everywhere, |placed: Placed<'_>| {
+            let token = |place: u32| self.ring.owned()[place as usize].0.clone();
+            ranges.push(TokenRange {
+                start: token(placed.range.0),
+                end: token(placed.range.1),
+                natural: placed.natural.to_vec(),
+                transient: placed.transient.to_vec(),
+                pending: placed.pending.to_vec(),
+            });
+        });
+        ranges.reverse();
+        ranges
     }
 }

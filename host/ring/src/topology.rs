@@ -1,26 +1,49 @@
 //! The cluster as one observer shows it.
 use crate::{
-    Address, ClusterName, DataCenter, HostId, Keyspace, KeyspaceName, Node, NodeId, ReplicaMap,
-    ReplicaMapError,
+    Address, ClusterName, DataCenter, Doubt, HostId, Keyspace, KeyspaceName, Mode, Node, NodeId,
+    Partitioner, RingShape, Token, TokenRing,
 };
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 use serde::{Deserialize, Serialize};
 
-/// Nodes, keyspaces and who replicates with whom.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Nodes, keyspaces, and the tokens from which follows who replicates with whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
     /// The cluster's name.
     pub cluster: ClusterName,
-    /// The partitioner's simple class name: `Murmur3Partitioner`.
-    pub partitioner: String,
-    /// Nodes by data center, then rack, then address. [`NodeId`] is the place in this list.
+    /// How keys become tokens.
+    pub partitioner: Partitioner,
+    /// The nodes; [`NodeId`] is the place in this list. Of a first map, they are sorted by data center,
+    /// rack and address; a later map keeps the places and appends, see [`Topology::renumbered`].
     pub nodes: Vec<Node>,
+    /// Nodes that an earlier map had and this one has no more.
+    pub gone: BTreeSet<NodeId>,
     /// Every keyspace that the observer lists, guarded or not.
     pub keyspaces: Vec<Keyspace>,
     /// Schema versions and who has them; unreachable nodes are not listed.
     pub schema_versions: BTreeMap<String, Vec<Address>>,
-    /// Who replicates with whom, over all guarded keyspaces.
-    pub replicas: ReplicaMap,
+    /// Who owns which token.
+    pub ring: TokenRing,
+    /// Where `describering` says otherwise than the tokens.
+    pub doubts: Vec<Doubt>,
+    /// The members of the cluster metadata service; none before Cassandra 6.
+    pub metadata_service: Vec<NodeId>,
+    /// The rows of `status` that this was made from.
+    pub shape: RingShape,
+}
+
+/// Why pending replicas can't be told in a data center.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unclear {
+    /// The node moves; its new token isn't shown.
+    Moving(NodeId),
+    /// The node has no token, or none that is shown.
+    Tokenless(NodeId),
 }
 
 /// Answers of a cluster that don't fit together. They were read one after the other: where the cluster
@@ -73,26 +96,50 @@ pub enum TopologyError {
     /// Nobody gave the ranges of a guarded keyspace, nor of another with its replication.
     #[error("the ranges of keyspace {0} are missing")]
     MissingRanges(KeyspaceName),
-    /// A range doesn't have as many replicas as the keyspace's replication asks for.
+    /// The partitioner isn't one of those whose tokens are understood.
     #[error(
-        "describering {keyspace} shows {found} replicas in {place} for the range that ends at {end}, \
-         but its replication makes that {expected}: the schema or the ring changes"
+        "the partitioner {0} isn't known: Murmur3Partitioner, RandomPartitioner and \
+         ByteOrderedPartitioner are"
     )]
-    ReplicaCount {
-        /// The keyspace.
-        keyspace: KeyspaceName,
-        /// The range's end token.
-        end: String,
-        /// `data center NAME`, or `the cluster` for `SimpleStrategy`.
-        place: String,
-        /// Replicas that the range has there.
-        found: u32,
-        /// Replicas that it should have there.
-        expected: u32,
+    UnknownPartitioner(String),
+    /// `ring` names a node that `status` doesn't list.
+    #[error("nodetool ring names {0}, which nodetool status doesn't list: the ring changes")]
+    UnknownOwner(Address),
+    /// `ring` and `status` count different numbers of tokens of a node.
+    #[error(
+        "nodetool status counts {counted} tokens of {address}, nodetool ring lists {listed}: the \
+         ring changes, or an output was cut"
+    )]
+    TokenCount {
+        /// The node.
+        address: Address,
+        /// What `status` says.
+        counted: u32,
+        /// What `ring` lists.
+        listed: u32,
     },
-    /// The ranges don't make a replica map.
-    #[error(transparent)]
-    Replicas(#[from] ReplicaMapError),
+    /// A token has two owners.
+    #[error("nodetool ring lists the token {0} twice")]
+    DuplicateToken(Token),
+    /// `describering` names a node that `status` doesn't list.
+    #[error("describering {keyspace} names {endpoint}, which nodetool status doesn't list")]
+    UnknownEndpoint {
+        /// The keyspace asked for.
+        keyspace: KeyspaceName,
+        /// The address that no row of `status` has.
+        endpoint: Address,
+    },
+    /// `describering` shows a range whose end is no node's token.
+    #[error(
+        "describering {keyspace} shows a range that ends at {end}, which is no token of the ring: \
+         the ring changes"
+    )]
+    UnknownRange {
+        /// The keyspace asked for.
+        keyspace: KeyspaceName,
+        /// The range's end, as printed.
+        end: String,
+    },
 }
 
 impl Topology {
@@ -124,20 +171,72 @@ impl Topology {
         &self.nodes[id.index()]
     }
 
-    /// Every node's number, in order.
-    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..self.nodes.len() as u32).map(NodeId)
+    /// Every member's number, ascending. Nodes that are gone are left out.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + Clone {
+        (0..self.nodes.len() as u32).map(NodeId).filter(|id| !self.gone.contains(id))
     }
 
-    /// The node at an address.
+    /// Every member's number by data center, then rack, then address.
+    pub fn in_order(&self) -> Vec<NodeId> {
+        let mut ids: Vec<NodeId> = self.ids().collect();
+        ids.sort_by_key(|id| {
+            let node = self.node(*id);
+            (&node.data_center, &node.rack, node.address)
+        });
+        ids
+    }
+
+    /// The member at an address.
     pub fn by_address(&self, address: Address) -> Option<NodeId> {
-        self.nodes.iter().position(|n| n.address == address).map(|i| NodeId(i as u32))
+        self.ids().find(|id| self.node(*id).address == address)
     }
 
     /// The data centers, each once, in order.
     pub fn data_centers(&self) -> Vec<&DataCenter> {
-        let mut names: Vec<_> = self.nodes.iter().map(|n| &n.data_center).collect();
-        names.dedup();
-        names
+        let names: BTreeSet<_> = self.ids().map(|id| &self.node(id).data_center).collect();
+        names.into_iter().collect()
+    }
+
+    /// A node because of which pending replicas can't be told: anywhere, or in one data center.
+    pub fn unclear(&self, center: Option<&DataCenter>) -> Option<Unclear> {
+        let owners: BTreeSet<NodeId> = self.ring.owned().iter().map(|(_, id)| *id).collect();
+        self.ids().filter(|id| center.is_none_or(|dc| self.node(*id).data_center == *dc)).find_map(
+            |id| {
+                let replaced = self.ring.replaced().iter().any(|r| r.dead == id);
+                match self.node(id).status.mode {
+                    Mode::Moving => Some(Unclear::Moving(id)),
+                    _ if !replaced && !owners.contains(&id) => Some(Unclear::Tokenless(id)),
+                    _ => None,
+                }
+            },
+        )
+    }
+
+    /// This map with the numbers of an earlier one: a node keeps its number by its host id, or by its address
+    /// where it has none; a new one comes after all others; who isn't there any more stays, marked as gone.
+    pub fn renumbered(mut self, earlier: &Self) -> Self {
+        let key = |node: &Node| match &node.host_id {
+            Some(host) => Ok(host.clone()),
+            None => Err(node.address),
+        };
+        let known: BTreeMap<_, NodeId> =
+            (0..).map(NodeId).zip(&earlier.nodes).map(|(id, node)| (key(node), id)).collect();
+        let mut nodes = earlier.nodes.clone();
+        let mut gone: BTreeSet<NodeId> = (0..nodes.len() as u32).map(NodeId).collect();
+        let mut numbers = Vec::with_capacity(self.nodes.len());
+        for node in core::mem::take(&mut self.nodes) {
+            let id = known.get(&key(&node)).copied().unwrap_or(NodeId(nodes.len() as u32));
+            match nodes.get_mut(id.index()) {
+                Some(place) => *place = node,
+                None => nodes.push(node),
+            }
+            gone.remove(&id);
+            numbers.push(id);
+        }
+        let number = |id: &mut NodeId| *id = numbers[id.index()];
+        self.ring.renumber(number);
+        self.doubts.iter_mut().for_each(|doubt| doubt.renumber(number));
+        self.metadata_service.iter_mut().for_each(number);
+        Self { nodes, gone, ..self }
     }
 }

@@ -2,8 +2,8 @@
 //! with lines missing.
 #![allow(clippy::unwrap_used)]
 use quorate_ring::{
-    Keyspace, KeyspaceName, RangeReplicas, Replication, Topology,
-    parse::{self, ParseError},
+    Keyspace, KeyspaceName, Partitioner, Replication, Topology,
+    parse::{self, ParseError, RangeReplicas},
 };
 use std::{fs, path::PathBuf};
 
@@ -158,63 +158,87 @@ fn asked(folder: &str) -> &'static [&'static str] {
     }
 }
 
-fn topology(
-    folder: &str,
-    status: &str,
-    cluster: &str,
-    ring: Option<&str>,
-) -> Result<Topology, String> {
-    let rows = parse::status(status).map_err(|e| e.to_string())?;
-    let cluster = parse::describecluster(cluster).map_err(|e| e.to_string())?;
-    let mut all = Vec::new();
-    for keyspace in Topology::distinct_replications(&cluster, &rows) {
-        let name = keyspace.name.as_str().to_owned();
-        let text = match ring {
-            Some(text) if name == "app_rf3" => text.to_owned(),
-            _ => ranges_text(folder, &name),
-        };
-        all.push((keyspace, ranges(&name, &text).map_err(|e| e.to_string())?));
-    }
-    Topology::from_parts(rows, cluster, all).map_err(|e| e.to_string())
+/// What a topology is made from.
+#[derive(Clone)]
+struct Texts {
+    status: String,
+    cluster: String,
+    ring: String,
+    ranges: String,
 }
 
-fn parts(folder: &str) -> (String, String, String) {
-    let cluster = sample(folder, "describecluster.txt").unwrap();
-    (
-        sample(folder, "status.txt").unwrap(),
-        keep_keyspaces(&cluster, asked(folder)),
-        ranges_text(folder, "app_rf3"),
-    )
+impl Texts {
+    fn of(folder: &str) -> Self {
+        let cluster = sample(folder, "describecluster.txt").unwrap();
+        Self {
+            status: sample(folder, "status.txt").unwrap(),
+            cluster: keep_keyspaces(&cluster, asked(folder)),
+            ring: sample(folder, "ring.txt").unwrap(),
+            ranges: ranges_text(folder, "app_rf3"),
+        }
+    }
+
+    fn topology(&self, folder: &str) -> Result<Topology, String> {
+        let rows = parse::status(&self.status).map_err(|e| e.to_string())?;
+        let cluster = parse::describecluster(&self.cluster).map_err(|e| e.to_string())?;
+        let ring = parse::ring(Partitioner::Murmur3, &self.ring).map_err(|e| e.to_string())?;
+        let mut all = Vec::new();
+        for keyspace in Topology::distinct_replications(&cluster, &rows) {
+            let name = keyspace.name.as_str().to_owned();
+            let text = match name.as_str() {
+                "app_rf3" => self.ranges.clone(),
+                _ => ranges_text(folder, &name),
+            };
+            all.push((keyspace, ranges(&name, &text).map_err(|e| e.to_string())?));
+        }
+        Topology::from_parts(rows, cluster, ring, &all).map_err(|e| e.to_string())
+    }
 }
 
 #[test]
-fn every_state_makes_a_topology() {
+fn in_every_state_the_ranges_follow_from_the_tokens() {
     for folder in FOLDERS {
-        let (status, cluster, _) = parts(folder);
         let topology =
-            topology(folder, &status, &cluster, None).unwrap_or_else(|e| panic!("{folder}: {e}"));
-        let normal: Vec<_> = topology
-            .ids()
-            .filter(|id| topology.node(*id).status.mode != quorate_ring::Mode::Joining)
-            .collect();
-        for &a in &normal {
-            for &b in &normal {
-                let same_dc = topology.node(a).data_center == topology.node(b).data_center;
-                // Three racks: nodes of one rack share no range.
-                let same_rack = topology.node(a).rack == topology.node(b).rack;
-                assert_eq!(
-                    topology.replicas.shared(a, b).is_some(),
-                    same_dc && !same_rack,
-                    "{folder}"
-                );
-            }
-        }
+            Texts::of(folder).topology(folder).unwrap_or_else(|e| panic!("{folder}: {e}"));
+        assert_eq!(topology.doubts, [], "{folder}");
         for id in topology.ids() {
             assert!(topology.node(id).version.is_some());
             assert_eq!(topology.by_address(topology.node(id).address), Some(id));
         }
         let dcs = if folder == "5.0.4/2dc" { 2 } else { 1 };
         assert_eq!(topology.data_centers().len(), dcs);
+        assert_eq!(topology.unclear(None), None, "{folder}");
+        let app = topology.keyspaces.iter().find(|ks| ks.name.as_str() == "app_rf3").unwrap();
+        let pending: std::collections::BTreeSet<String> = topology
+            .ranges(&app.replication)
+            .into_iter()
+            .flat_map(|range| range.pending)
+            .map(|id| topology.node(id).address.to_string())
+            .collect();
+        match folder {
+            // Its rack's ranges move to the node that joins.
+            "5.0.4/joining" => assert_eq!(pending, ["127.0.0.4".to_owned()].into()),
+            // 127.0.0.4 leaves: its ranges go back to the other node of its rack.
+            "5.0.4/leaving" => assert_eq!(pending, ["127.0.0.1".to_owned()].into()),
+            _ => assert!(pending.is_empty(), "{folder}"),
+        }
+    }
+}
+
+#[test]
+fn every_ring_is_read() {
+    for folder in FOLDERS {
+        for file in ["ring.txt", "ring_ks.txt"] {
+            let Some(text) = sample(folder, file) else { continue };
+            let rows = parse::ring(Partitioner::Murmur3, &text)
+                .unwrap_or_else(|e| panic!("{folder}/{file}: {e}"));
+            let tokens = match folder {
+                "5.0.4/2dc" => 6 * 16,
+                "5.0.4/joining" | "5.0.4/leaving" => 4 * 4,
+                _ => 3 * 4,
+            };
+            assert_eq!(rows.len(), tokens, "{folder}/{file}");
+        }
     }
 }
 
@@ -247,40 +271,54 @@ fn without_line(text: &str, dropped: usize) -> String {
 #[test]
 fn a_cut_output_never_makes_another_topology() {
     for folder in FOLDERS {
-        let (status, cluster, ring) = parts(folder);
-        let whole = topology(folder, &status, &cluster, Some(&ring)).unwrap();
-        let check = |what: &str, at: usize, cut: Result<Topology, String>| {
-            if let Ok(cut) = cut {
+        let texts = Texts::of(folder);
+        let whole = texts.topology(folder).unwrap();
+        let check = |what: &str, at: usize, cut: Texts| {
+            if let Ok(cut) = cut.topology(folder) {
                 assert_eq!(cut, whole, "{folder}: {what} cut at {at}");
             }
         };
-        for at in cuts(&status) {
-            check("status", at, topology(folder, &status[..at], &cluster, Some(&ring)));
+        for at in cuts(&texts.status) {
+            let status = texts.status[..at].to_owned();
+            check("status", at, Texts { status, ..texts.clone() });
         }
-        for at in cuts(&cluster) {
-            check("describecluster", at, topology(folder, &status, &cluster[..at], Some(&ring)));
+        for at in cuts(&texts.cluster) {
+            let cluster = texts.cluster[..at].to_owned();
+            check("describecluster", at, Texts { cluster, ..texts.clone() });
         }
-        for at in cuts(&ring) {
-            let cut = ranges("app_rf3", &ring[..at]);
+        for at in cuts(&texts.ring) {
+            let ring = texts.ring[..at].to_owned();
+            check("ring", at, Texts { ring, ..texts.clone() });
+        }
+        for at in cuts(&texts.ranges) {
+            let cut = ranges("app_rf3", &texts.ranges[..at]);
             assert!(cut.is_err(), "{folder}: describering cut at {at}");
         }
     }
 }
 
 #[test]
-fn a_lacking_line_of_the_ranges_or_nodes_is_always_noticed() {
+fn a_lacking_line_of_the_ranges_tokens_or_nodes_is_always_noticed() {
     for folder in FOLDERS {
-        let (status, cluster, ring) = parts(folder);
-        for line in 0..ring.lines().count() {
-            assert!(
-                ranges("app_rf3", &without_line(&ring, line)).is_err(),
-                "{folder}: line {line}"
-            );
+        let texts = Texts::of(folder);
+        for line in 0..texts.ranges.lines().count() {
+            let without = without_line(&texts.ranges, line);
+            assert!(ranges("app_rf3", &without).is_err(), "{folder}: line {line}");
         }
-        for (line, text) in status.lines().enumerate() {
-            let made = topology(folder, &without_line(&status, line), &cluster, Some(&ring));
-            let harmless = text.is_empty() || text.starts_with("Note: ");
-            assert!(harmless || made.is_err(), "{folder}: line {line} {text}");
+        let harmless = |text: &str| {
+            let text = text.trim_start();
+            text.is_empty()
+                || ["Note: ", "Warning: ", "To view"].iter().any(|w| text.starts_with(w))
+        };
+        for (line, text) in texts.status.lines().enumerate() {
+            let status = without_line(&texts.status, line);
+            let made = Texts { status, ..texts.clone() }.topology(folder);
+            assert!(harmless(text) || made.is_err(), "{folder}: line {line} {text}");
+        }
+        for (line, text) in texts.ring.lines().enumerate() {
+            let ring = without_line(&texts.ring, line);
+            let made = Texts { ring, ..texts.clone() }.topology(folder);
+            assert!(harmless(text) || made.is_err(), "{folder}: line {line} {text}");
         }
     }
 }
@@ -291,6 +329,7 @@ fn no_parser_panics_on_spoilt_text() {
         let _ = parse::status(text);
         let _ = parse::describecluster(text);
         let _ = parse::describering(&KeyspaceName::new("k"), text);
+        let _ = parse::ring(Partitioner::Murmur3, text);
         let _ = parse::info(text);
         let _ = parse::netstats(text);
         let _ = parse::statusbinary(text);
@@ -338,6 +377,7 @@ fn garbage_of_many_megabytes_is_refused_at_once() {
         assert!(parse::status(&text).is_err());
         assert!(parse::describecluster(&text).is_err());
         assert!(ranges("k", &text).is_err());
+        assert!(parse::ring(Partitioner::Murmur3, &text).is_err());
         assert!(parse::info(&text).is_err());
         assert!(parse::netstats(&text).is_err());
         assert!(parse::statusbinary(&text).is_err());

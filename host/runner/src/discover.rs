@@ -1,12 +1,16 @@
 //! Reading the ring from one node.
 use crate::{Nodetool, NodetoolError};
 use quorate_ports::Target;
-use quorate_ring::{Topology, TopologyError, parse};
+use quorate_ring::{Partitioner, Topology, TopologyError, parse};
 use std::sync::Arc;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 /// How many nodetools run at a time on the node that is asked: each is a JVM.
 const PARALLEL: usize = 4;
+
+/// Most ranges that are read to compare them with the tokens, over all keyspaces. One keyspace of a thousand
+/// nodes with 256 tokens each describes itself in some 100 MB.
+const COMPARED_RANGES: usize = 100_000;
 
 /// The cluster and who described it.
 #[derive(Clone, Debug)]
@@ -76,16 +80,50 @@ pub async fn discover(nodetool: &Nodetool, seeds: &[Target]) -> Result<Discovere
     Err(DiscoverError::NoSeed(failures))
 }
 
+/// Reads the cluster anew from the first of these nodes that answers, whatever keeps the others.
+///
+/// # Errors
+/// In words: what the last of them said.
+pub(crate) async fn read_anew(nodetool: &Nodetool, nodes: &[Target]) -> Result<Topology, String> {
+    let mut why = "no node is left to ask".to_owned();
+    for node in nodes {
+        match read(nodetool, node).await {
+            Ok(topology) => return Ok(topology),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(why)
+}
+
+/// Reads one node's answers. Where what it describes isn't what follows from its tokens, they may be of two
+/// moments: all are read once more.
 async fn read(nodetool: &Nodetool, seed: &Target) -> Result<Topology, DiscoverError> {
+    let first = read_once(nodetool, seed).await;
+    match &first {
+        Ok(topology) if topology.doubts.is_empty() => first,
+        Ok(_) | Err(DiscoverError::Topology { .. }) => read_once(nodetool, seed).await,
+        Err(_) => first,
+    }
+}
+
+async fn read_once(nodetool: &Nodetool, seed: &Target) -> Result<Topology, DiscoverError> {
     let (rows, description) = tokio::try_join!(
         nodetool.ask(seed, &["status"], parse::status),
         nodetool.ask(seed, &["describecluster"], parse::describecluster),
     )
     .map_err(DiscoverError::Nodetool)?;
     let misfit = |error| DiscoverError::Topology { host: seed.host.clone(), error };
+    let class = &description.partitioner;
+    let partitioner = Partitioner::from_class(class)
+        .ok_or_else(|| misfit(TopologyError::UnknownPartitioner(class.clone())))?;
+    let ring = nodetool.ask(seed, &["ring"], |text| parse::ring(partitioner, text));
+    let ring = ring.await.map_err(DiscoverError::Nodetool)?;
+    let mut keyspaces = Topology::distinct_replications(&description, &rows);
+    // As many as are worth their time; one at least.
+    keyspaces.truncate((COMPARED_RANGES / ring.len().max(1)).max(1));
     let limit = Arc::new(Semaphore::new(PARALLEL));
     let mut asked = JoinSet::new();
-    for keyspace in Topology::distinct_replications(&description, &rows) {
+    for keyspace in keyspaces {
         let (nodetool, seed, limit) = (nodetool.clone(), seed.clone(), limit.clone());
         asked.spawn(async move {
             let _permit = limit.acquire_owned().await;
@@ -102,5 +140,5 @@ async fn read(nodetool: &Nodetool, seed: &Target) -> Result<Topology, DiscoverEr
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
-    Topology::from_parts(rows, description, ranges).map_err(misfit)
+    Topology::from_parts(rows, description, ring, &ranges).map_err(misfit)
 }

@@ -1,17 +1,20 @@
 //! The loop: one task owns the job, everything else reports to it.
 use crate::{
     Live, Nodetool,
+    discover::read_anew,
     effects::{Forgets, LAST_WORD, NodeEffects, Note},
     journal::Journal,
     rounds::Rounds,
+    strategy::{groups, strategy_view},
 };
 use quorate_contract::{NodeFacts, NodeState, RunContext};
-use quorate_journal::{Created, Record, Stamped};
+use quorate_journal::{Created, Record, Stamped, TargetHost, follow};
 use quorate_ports::{
-    Clock, CommandHost, Outputs, RunEnd, RunInput, Store, StoreError, Target, Transport,
+    Clock, CommandHost, Outputs, RunEnd, RunInput, Store, StoreError, StrategyHost, Target,
+    Transport,
 };
 use quorate_ring::{NodeId, Topology};
-use quorate_schedule::{Effect, End, Event, Job, Outcome, Reason, Round};
+use quorate_schedule::{Effect, End, Event, Job, Outcome, Reason, Round, Transition};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -39,6 +42,8 @@ pub struct Deps {
     pub outputs: Arc<dyn Outputs>,
     /// The command.
     pub command: Arc<dyn CommandHost>,
+    /// The strategy's component, where the job has one.
+    pub strategy: Option<Arc<dyn StrategyHost>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -63,14 +68,15 @@ pub enum RunnerError {
     Store(#[from] StoreError),
 }
 
-/// Runs a job until it is over or a person stops it. `job` is new, or folded from its records; its
-/// creation is journalled already. `None`: it was left while nodes ran.
+/// Runs a job until it is over or a person stops it. `job` is new, or folded from its records, and so are
+/// `hosts`; its creation is journalled already. `None`: it was left while nodes ran.
 ///
 /// # Errors
 /// The journal can't be written.
 pub async fn drive(
     deps: Deps,
     created: &Created,
+    hosts: Vec<TargetHost>,
     job: Job,
     stop_after: Option<u32>,
     live: mpsc::UnboundedSender<Live>,
@@ -83,9 +89,7 @@ pub async fn drive(
         move |error| drop(notes.send(Note::Broken(error)))
     };
     let journal = Journal::new(created.job.clone(), store, clock, live, broken);
-    let host =
-        |h: &quorate_journal::TargetHost| Target { node: h.key.clone(), host: h.host.clone() };
-    let targets: Arc<[Target]> = created.hosts.iter().map(host).collect();
+    let targets = targets(&hosts);
     let limit = Duration::from_millis(job.policy().nodetool_timeout_ms);
     let nodetool = Nodetool::new(deps.transport.clone(), limit);
     let rounds = Arc::new(Rounds {
@@ -95,12 +99,15 @@ pub async fn drive(
         clock: deps.clock.clone(),
     });
     let facts = facts(job.topology(), &targets);
+    let job_topology = job.topology().clone();
     let driver = Driver {
         deps,
         created,
         job,
         journal,
         nodetool,
+        hosts,
+        mapped: job_topology,
         targets,
         facts,
         rounds,
@@ -123,6 +130,9 @@ struct Driver<'a> {
     job: Job,
     journal: Journal,
     nodetool: Nodetool,
+    hosts: Vec<TargetHost>,
+    /// The map that `hosts`, `targets`, `facts` and `rounds` belong to.
+    mapped: Topology,
     targets: Arc<[Target]>,
     facts: Arc<[NodeFacts]>,
     rounds: Arc<Rounds>,
@@ -193,10 +203,11 @@ impl Driver<'_> {
     async fn woken(&mut self) -> Woken {
         let mut deadline = self.job.next_deadline();
         if self.round.is_none()
-            && let Some(request) = self.job.wants_round(self.now())
+            && let Some(at) = self.job.next_round(self.now())
         {
-            if request.not_before <= self.now() {
+            if at <= self.now() {
                 let (done, round) = oneshot::channel();
+                let request = self.job.round(self.now());
                 let made = self.rounds.clone().make(request);
                 tokio::spawn(async move {
                     // The job may have ended meanwhile.
@@ -204,7 +215,7 @@ impl Driver<'_> {
                 });
                 self.round = Some(round);
             } else {
-                deadline = Some(deadline.map_or(request.not_before, |d| d.min(request.not_before)));
+                deadline = Some(deadline.map_or(at, |deadline| deadline.min(at)));
             }
         }
         let pause = deadline.map(|at| Duration::from_millis(at.saturating_sub(self.now())));
@@ -231,6 +242,9 @@ impl Driver<'_> {
         while let Some(effect) = self.job.poll() {
             if let Effect::Record(transition) = effect {
                 let at = self.now();
+                if let Transition::Mapped(topology) = &transition {
+                    self.remap(topology);
+                }
                 records.push(Stamped { at, record: Record::Step(transition) });
                 continue;
             }
@@ -245,6 +259,8 @@ impl Driver<'_> {
                     }
                 }
                 Effect::Cancel(node) => self.cancel(node),
+                Effect::ReadMap(nodes) => self.read_map(&nodes),
+                Effect::Propose => self.propose(),
                 Effect::Over(end) => over = Some(end),
             }
         }
@@ -267,6 +283,48 @@ impl Driver<'_> {
             // Nobody may be watching.
             let _ = self.journal.live.send(Live::Holds(holds));
         }
+    }
+
+    /// The nodes' names and addresses follow a new map.
+    fn remap(&mut self, topology: &Topology) {
+        follow(&mut self.hosts, &self.mapped, topology);
+        self.mapped = topology.clone();
+        self.targets = targets(&self.hosts);
+        self.facts = facts(topology, &self.targets);
+        self.rounds = Arc::new(Rounds {
+            nodetool: self.nodetool.clone(),
+            topology: topology.clone(),
+            targets: self.targets.clone(),
+            clock: self.deps.clock.clone(),
+        });
+        // It is of the old map: its nodes may be others.
+        self.round = None;
+    }
+
+    fn read_map(&self, nodes: &[NodeId]) {
+        let nodes: Vec<Target> = nodes.iter().map(|id| self.targets[id.index()].clone()).collect();
+        let (nodetool, notes) = (self.nodetool.clone(), self.notes.clone());
+        tokio::spawn(async move {
+            let event = match read_anew(&nodetool, &nodes).await {
+                Ok(topology) => Event::Mapped(topology.into()),
+                Err(why) => Event::MapFailed(why),
+            };
+            // The job may have ended meanwhile.
+            let _ = notes.send(Note::Event(event));
+        });
+    }
+
+    fn propose(&mut self) {
+        let view = strategy_view(self.created, &self.hosts, &mut self.job);
+        let (strategy, notes) = (self.deps.strategy.clone(), self.notes.clone());
+        tokio::spawn(async move {
+            let answer = match strategy {
+                Some(strategy) => strategy.propose(view).await.map_err(|e| e.to_string()),
+                None => Err("the strategy's component isn't there".into()),
+            };
+            // The job may have ended meanwhile.
+            let _ = notes.send(Note::Event(Event::Proposed(answer.map(groups))));
+        });
     }
 
     fn start(&mut self, node: NodeId, attempt: u32) {
@@ -347,6 +405,11 @@ impl Driver<'_> {
             });
         }
     }
+}
+
+fn targets(hosts: &[TargetHost]) -> Arc<[Target]> {
+    let host = |h: &TargetHost| Target { node: h.key.clone(), host: h.host.clone() };
+    hosts.iter().map(host).collect()
 }
 
 async fn wait_for(

@@ -8,8 +8,10 @@ mod effects;
 mod journal;
 mod nodetool;
 mod rounds;
+mod strategy;
 
 pub use discover::{DiscoverError, Discovered, discover};
 pub use drive::{Deps, RunnerError, Stop, drive};
 pub use journal::Live;
 pub use nodetool::{Nodetool, NodetoolError};
+pub use strategy::{groups, strategy_view};

@@ -1,8 +1,11 @@
 //! One observation round: every observer and every waiting node asked at the same time.
 use crate::{Nodetool, NodetoolError};
 use quorate_ports::{Clock, Target};
-use quorate_ring::{NodeId, NodeStatus, Topology, parse, parse::StatusRow};
-use quorate_schedule::{Round, RoundRequest, SelfAnswer, SelfView, View};
+use quorate_ring::{
+    Address, NodeId, NodeStatus, RingShape, Topology,
+    parse::{self, ClusterDescription, StatusRow},
+};
+use quorate_schedule::{Round, RoundRequest, SchemaView, SelfAnswer, SelfView, View};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
@@ -22,9 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The same, where a node would start.
 const HURRY: Duration = Duration::from_secs(3);
 
+/// How many observers are asked for the schema versions, one after the other, until one tells them.
+const TELLERS: usize = 2;
+
 enum Answer {
-    View(NodeId, Result<BTreeMap<NodeId, NodeStatus>, NodetoolError>),
+    View(Result<View, NodetoolError>),
+    Schema(Result<SchemaView, NodetoolError>),
     Own(NodeId, Result<SelfAnswer, NodetoolError>),
+    Streams(NodeId, Result<Vec<String>, NodetoolError>),
     Generation(NodeId, Result<Option<u64>, NodetoolError>),
 }
 
@@ -32,7 +40,9 @@ enum Answer {
 #[derive(Default)]
 struct Answers {
     views: Vec<View>,
+    schema: Option<SchemaView>,
     selves: BTreeMap<NodeId, Result<SelfAnswer, String>>,
+    streams: BTreeMap<NodeId, Result<Vec<String>, String>>,
     generations: BTreeMap<NodeId, Result<Option<u64>, String>>,
     failures: Vec<String>,
     /// When each view came.
@@ -43,13 +53,19 @@ impl Answers {
     fn add(&mut self, answer: Answer, now: u64) {
         let told = |error: NodetoolError| error.to_string();
         match answer {
-            Answer::View(observer, Ok(statuses)) => {
-                self.views.push(View { observer, statuses });
+            Answer::View(Ok(view)) => {
+                self.views.push(view);
                 self.times.push(now);
             }
-            Answer::View(_, Err(error)) => self.failures.push(error.to_string()),
+            Answer::Schema(Ok(schema)) => self.schema = Some(schema),
+            Answer::View(Err(error)) | Answer::Schema(Err(error)) => {
+                self.failures.push(error.to_string());
+            }
             Answer::Own(node, answer) => {
                 self.selves.insert(node, answer.map_err(told));
+            }
+            Answer::Streams(node, answer) => {
+                self.streams.insert(node, answer.map_err(told));
             }
             Answer::Generation(node, answer) => {
                 self.generations.insert(node, answer.map_err(told));
@@ -85,8 +101,17 @@ impl Rounds {
         }
         for id in request.observers.iter().copied() {
             let rounds = self.clone();
-            asked.spawn(async move { Answer::View(id, rounds.view(id).await) });
+            asked.spawn(async move { Answer::View(rounds.view(id).await) });
         }
+        for id in request.subjects.iter().copied() {
+            let rounds = self.clone();
+            asked.spawn(async move { Answer::Streams(id, rounds.streams(id).await) });
+        }
+        // Whoever is asked tells the schema versions of all; where everybody is out, a waiting node.
+        let tellers =
+            if request.observers.is_empty() { &request.subjects } else { &request.observers };
+        let (rounds, tellers) = (self.clone(), tellers.iter().copied().take(TELLERS).collect());
+        asked.spawn(async move { Answer::Schema(rounds.schema(tellers).await) });
         for id in request.starters.iter().copied() {
             let rounds = self.clone();
             asked.spawn(async move { Answer::Generation(id, rounds.generation(id).await) });
@@ -140,9 +165,12 @@ impl Rounds {
         let ended = self.clock.now();
         let selves = request.subjects.iter().map(|node| {
             let answer = answers.selves.remove(node);
-            let late = answer.is_none();
-            let answer = answer.unwrap_or_else(|| Err("no answer in time".into()));
-            SelfView { node: *node, answer, late }
+            let streams = answers.streams.remove(node);
+            let is_late = answer.is_none() || matches!(answer, Some(Ok(_))) && streams.is_none();
+            let streams = streams.unwrap_or_else(|| Err(late()));
+            let answer = answer.unwrap_or_else(|| Err(late()));
+            let answer = answer.and_then(|own| Ok(SelfAnswer { streams: streams?, ..own }));
+            SelfView { node: *node, answer, late: is_late }
         });
         let selves = selves.collect();
         let starters = request.starters.iter();
@@ -151,13 +179,30 @@ impl Rounds {
             .collect();
         answers.views.sort_by_key(|view| view.observer);
         let seen = answers.times.get(request.observers.len() / 2).copied().unwrap_or(ended);
-        Round { began, ended, seen, views: answers.views, selves, generations }
+        let Answers { views, schema, .. } = answers;
+        Round { began, ended, seen, views, schema, selves, generations }
     }
 
-    async fn view(&self, observer: NodeId) -> Result<BTreeMap<NodeId, NodeStatus>, NodetoolError> {
+    async fn view(&self, observer: NodeId) -> Result<View, NodetoolError> {
         let target = &self.targets[observer.index()];
         let rows = self.nodetool.ask(target, &["status"], parse::status).await?;
-        Ok(statuses(&self.topology, &rows))
+        let statuses = statuses(&self.topology, &rows);
+        Ok(View { observer, statuses, shape: RingShape::of(&rows) })
+    }
+
+    /// The schema versions, from the first of these nodes that tells them.
+    async fn schema(&self, tellers: Vec<NodeId>) -> Result<SchemaView, NodetoolError> {
+        let mut answer = Ok(SchemaView::default());
+        for teller in tellers {
+            let target = &self.targets[teller.index()];
+            let asked =
+                self.nodetool.ask(target, &["describecluster"], parse::describecluster).await;
+            answer = asked.map(|description| schema(&self.topology, &description));
+            if answer.is_ok() {
+                break;
+            }
+        }
+        answer
     }
 
     async fn own(&self, node: NodeId) -> Result<SelfAnswer, NodetoolError> {
@@ -170,7 +215,17 @@ impl Rounds {
             statuses: statuses(&self.topology, &rows),
             serving: info.native_transport_active,
             generation: info.generation,
+            shape: RingShape::of(&rows),
+            // Asked for by itself.
+            streams: Vec::new(),
         })
+    }
+
+    /// The streams of a node that change who owns what.
+    async fn streams(&self, node: NodeId) -> Result<Vec<String>, NodetoolError> {
+        let target = &self.targets[node.index()];
+        let stats = self.nodetool.ask(target, &["netstats"], parse::netstats).await?;
+        Ok(stats.topology_streams().map(|s| s.operation.description().to_owned()).collect())
     }
 
     /// A node's gossip generation; absent where nothing listens for JMX: the process is gone, and any
@@ -186,6 +241,24 @@ impl Rounds {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+fn schema(topology: &Topology, description: &ClusterDescription) -> SchemaView {
+    let ids: BTreeMap<Address, NodeId> =
+        topology.ids().map(|id| (topology.node(id).address, id)).collect();
+    let nodes = |addresses: &Vec<Address>| -> Vec<NodeId> {
+        addresses.iter().filter_map(|address| ids.get(address).copied()).collect()
+    };
+    let versions = description.schema_versions.iter();
+    let releases = description.versions.iter();
+    SchemaView {
+        versions: versions
+            .map(|(v, list)| (v.clone(), nodes(list).into_iter().collect()))
+            .collect(),
+        releases: releases
+            .flat_map(|(release, list)| nodes(list).into_iter().map(|id| (id, release.clone())))
+            .collect(),
     }
 }
 

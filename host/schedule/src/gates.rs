@@ -1,6 +1,9 @@
 //! What confirms a node: gates judged over one round.
 use crate::{GatePolicy, Round};
-use alloc::{collections::BTreeSet, string::String};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+};
 use quorate_ring::{NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,17 @@ pub enum GateFailure {
     },
     /// It accepts no CQL clients.
     NotServing,
+    /// Nodes of one release have more schema versions than before the job.
+    SchemaVersions {
+        /// The release; empty where it isn't known.
+        release: String,
+        /// How many there are.
+        versions: u32,
+    },
+    /// Nobody could tell the schema versions.
+    NoSchema,
+    /// Ranges are streamed to it or from it: `Bootstrap`, `Rebuild`, …
+    Streaming(String),
     /// Its process is still the one from before the command.
     SameProcess,
     /// There was no usable round; why.
@@ -35,7 +49,8 @@ pub enum GateFailure {
 }
 
 /// Judges a node's gates. `out` holds the nodes that the job itself has out: a node needn't see those.
-/// `generation` is the node's gossip generation before the command, where it was up.
+/// `generation` is the node's gossip generation before the command, where it was up. `schema_before` says
+/// per release how many schema versions there were before the job.
 ///
 /// # Errors
 /// The first gate that doesn't hold.
@@ -45,6 +60,7 @@ pub fn judge(
     out: &BTreeSet<NodeId>,
     gates: GatePolicy,
     generation: Option<u64>,
+    schema_before: &BTreeMap<String, usize>,
 ) -> Result<(), GateFailure> {
     // Gate 1: up for every observer.
     if let Some((observer, status)) = round.trouble(node) {
@@ -72,6 +88,18 @@ pub fn judge(
     // Gate 3: serves.
     if !own.serving {
         return Err(GateFailure::NotServing);
+    }
+    // Gate 4: the schema has settled.
+    let schema = round.schema.as_ref().ok_or(GateFailure::NoSchema)?;
+    let before = |release: &str| schema_before.get(release).copied().unwrap_or(0).max(1);
+    if let Some((release, versions)) =
+        schema.counts().into_iter().find(|(release, count)| *count > before(release))
+    {
+        return Err(GateFailure::SchemaVersions { release, versions: versions as u32 });
+    }
+    // Gate 5: no range is on its way.
+    if let Some(stream) = own.streams.first() {
+        return Err(GateFailure::Streaming(stream.clone()));
     }
     if gates.new_process && generation == Some(own.generation) {
         return Err(GateFailure::SameProcess);

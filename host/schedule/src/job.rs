@@ -2,13 +2,16 @@
 
 mod admission;
 mod confirmation;
+mod map;
 
 use crate::{
-    GateFailure, Outcome, Policy, Reason, Round, StopCause, Transition, observe, state::State,
-    strategy,
+    GateFailure, Group, Guard, Outcome, Outs, Policy, Proposed, Reason, Round, SchemaView,
+    StopCause, Transition, observe, state::State, strategy::Apart,
 };
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
+    format,
     string::String,
     vec::Vec,
 };
@@ -79,6 +82,12 @@ pub enum Event {
     Ended(NodeId, Outcome),
     /// It isn't known what the node's failed command did: it stays out in this run of the job.
     Lost(NodeId),
+    /// The cluster was read anew.
+    Mapped(Box<Topology>),
+    /// It couldn't be read; why.
+    MapFailed(String),
+    /// The strategy's component answered, or why it didn't.
+    Proposed(Result<Vec<Group>, String>),
     /// A person asks that no further node be started.
     Stop,
     /// Time has passed.
@@ -101,6 +110,10 @@ pub enum Effect {
     Healthy(NodeId),
     /// End the node's command: its time is over.
     Cancel(NodeId),
+    /// Read the cluster anew, from one of these nodes.
+    ReadMap(Vec<NodeId>),
+    /// Ask the strategy's component.
+    Propose,
     /// The job is over.
     Over(End),
 }
@@ -108,8 +121,6 @@ pub enum Effect {
 /// A round that should be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundRequest {
-    /// Not before this moment, in milliseconds since 1970.
-    pub not_before: u64,
     /// Whom to ask for the cluster's state.
     pub observers: Vec<NodeId>,
     /// Whom to ask for their own: nodes that wait for their confirmation.
@@ -139,13 +150,14 @@ pub enum JobError {
 pub struct Job {
     topology: Topology,
     policy: Policy,
-    order: Vec<NodeId>,
+    /// Per release the number of schema versions when the job was made.
+    schema_before: BTreeMap<String, usize>,
     state: State,
-    /// When the newest usable round began and when it was seen, and whom it doesn't show as `UN`.
+    /// What is guarded and in which order targets are tried; made when it is first needed, which a fold
+    /// over records never does.
+    ready: Option<Ready>,
+    /// When the newest usable round began and when it was seen.
     seen: Option<(u64, u64)>,
-    not_up: BTreeMap<NodeId, Option<quorate_ring::NodeStatus>>,
-    /// Nodes that every observer of the newest round showed as down.
-    down: BTreeSet<NodeId>,
     /// Gossip generations of nodes that were about to start, and when they were read.
     generations: BTreeMap<NodeId, (u64, Result<Option<u64>, String>)>,
     /// How long the newest round took.
@@ -159,9 +171,24 @@ pub struct Job {
     waits: BTreeSet<NodeId>,
     /// Nodes that were down when they were started: they run alone.
     alone: BTreeSet<NodeId>,
+    /// Why the map doesn't hold any more, and whether a new one is being read.
+    outdated: Option<String>,
+    reading_map: bool,
+    /// The strategy's component is being asked, and has to be asked again.
+    proposing: bool,
+    propose_again: bool,
     holds: BTreeMap<NodeId, Reason>,
     next_pause_end: Option<u64>,
     effects: VecDeque<Effect>,
+}
+
+/// What follows from the map and the policy.
+#[derive(Clone, Debug)]
+struct Ready {
+    guard: Guard,
+    outs: Outs,
+    apart: Apart,
+    order: Vec<NodeId>,
 }
 
 impl Job {
@@ -180,16 +207,14 @@ impl Job {
         if targets.iter().any(|id| id.index() >= topology.nodes.len()) {
             return Err(JobError::UnknownTarget);
         }
-        let order = strategy::order(&topology, targets);
         let nodes = targets.iter().map(|id| (*id, NodeRun::default())).collect();
         Ok(Self {
+            schema_before: SchemaView::of(&topology).counts(),
             topology,
             policy,
-            order,
             state: State { nodes, ..State::default() },
+            ready: None,
             seen: None,
-            not_up: BTreeMap::new(),
-            down: BTreeSet::new(),
             generations: BTreeMap::new(),
             round_took: 0,
             round_error: None,
@@ -198,13 +223,17 @@ impl Job {
             watched: BTreeMap::new(),
             waits: BTreeSet::new(),
             alone: BTreeSet::new(),
+            outdated: None,
+            reading_map: false,
+            proposing: false,
+            propose_again: false,
             holds: BTreeMap::new(),
             next_pause_end: None,
             effects: VecDeque::new(),
         })
     }
 
-    /// The cluster as it was read for this job.
+    /// The cluster as it was read last for this job.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
@@ -231,7 +260,23 @@ impl Job {
 
     /// Nodes that the newest round didn't show as `UN`.
     pub fn not_up(&self) -> &BTreeMap<NodeId, Option<quorate_ring::NodeStatus>> {
-        &self.not_up
+        &self.state.not_up
+    }
+
+    /// Nodes that every observer of the newest round showed as down.
+    pub fn down(&self) -> &BTreeSet<NodeId> {
+        &self.state.down
+    }
+
+    /// The groups of the strategy's component, once it has answered.
+    pub fn proposed(&self) -> Option<&Proposed> {
+        self.state.proposed.as_ref()
+    }
+
+    /// The nodes that this job has out, and what each of them does.
+    pub fn out_by_job(&self) -> BTreeMap<NodeId, crate::OutCause> {
+        let out = self.state.nodes.iter().filter(|(_, run)| run.out);
+        out.map(|(id, run)| (*id, crate::OutCause::Job(run.phase))).collect()
     }
 
     /// Why each waiting node waits, as of the newest event.
@@ -241,6 +286,10 @@ impl Job {
 
     /// Applies a journalled transition: how a view, or the next run of the job, learns what happened.
     pub fn apply(&mut self, transition: &Transition, at: u64) {
+        if let Transition::Mapped(topology) = transition {
+            self.topology = (**topology).clone();
+            self.ready = None;
+        }
         self.state.apply(transition, at, self.policy.observes());
     }
 
@@ -254,6 +303,7 @@ impl Job {
         match event {
             Event::TakeUp { stop_after } => {
                 self.step(Transition::TakenUp { stop_after }, now);
+                self.propose();
                 let ids = self.state.nodes.iter().filter(|(_, run)| run.out);
                 self.watched = ids.map(|(id, _)| (*id, (now, None))).collect();
             }
@@ -284,6 +334,12 @@ impl Job {
                 self.watched.remove(&node);
                 self.step(Transition::GivenUp { node }, now);
             }
+            Event::Mapped(topology) => self.mapped(*topology, now),
+            Event::MapFailed(why) => {
+                self.reading_map = false;
+                self.outdated = Some(format!("it can't be read: {why}"));
+            }
+            Event::Proposed(answer) => self.proposal(answer, now),
             Event::Stop => self.stop(StopCause::Requested, now),
             Event::Tick => {}
         }
@@ -296,33 +352,35 @@ impl Job {
         timeouts.chain(self.next_pause_end).min()
     }
 
-    /// The round that should be made next, if any.
-    pub fn wants_round(&self, now: u64) -> Option<RoundRequest> {
+    /// When the next round should begin, if one is wanted: milliseconds since 1970.
+    pub fn next_round(&self, now: u64) -> Option<u64> {
         if !self.policy.observes() || self.state.end.is_some() {
             return None;
         }
-        let stale = self.holds.values().any(|r| matches!(r, Reason::NoFreshRound));
-        let blind = |r: &Reason| {
-            matches!(
-                r,
-                Reason::NodeDown { .. }
-                    | Reason::Unsettled(_)
-                    | Reason::NoBaseline(_)
-                    | Reason::RoundFailed(_)
-            )
-        };
-        let look = stale || self.holds.values().any(blind);
-        if self.watched.is_empty() && !look {
+        if self.watched.is_empty() && !self.wants_look() {
             return None;
         }
         // At once; but a look that wasn't new enough isn't repeated without a pause.
         let seen = self.seen.is_some_and(|(began, _)| {
             began >= self.state.released_at && began >= self.state.taken_up_at
         });
-        let at_once = stale && self.round_error.is_none();
+        Some(match self.is_stale() && self.round_error.is_none() {
+            true if seen => self.after_pause().max(now),
+            true => now,
+            false => self.next_look(),
+        })
+    }
+
+    /// Whom to ask in a round that begins now.
+    pub fn round(&mut self, now: u64) -> RoundRequest {
+        let look = self.wants_look();
+        let starters = match self.policy.gates.new_process && look {
+            true => self.select(now, false).admitted,
+            false => Vec::new(),
+        };
         let out = self.out();
         let down = match self.seen {
-            Some(_) => self.down.clone(),
+            Some(_) => self.state.down.clone(),
             // Nobody has looked yet: as it was when the job was made.
             None => {
                 let down = |id: &NodeId| self.topology.node(*id).status.liveness == Liveness::Down;
@@ -337,22 +395,33 @@ impl Job {
         // the waiting nodes' own views have to do.
         let candidates = if self.watched.is_empty() { &unfit[..] } else { &unfit[..2] };
         let observers = candidates.iter().map(pick).find(|chosen| !chosen.is_empty());
-        Some(RoundRequest {
-            not_before: match at_once {
-                true if seen => self.after_pause().max(now),
-                true => now,
-                false => self.next_look(),
-            },
+        RoundRequest {
             observers: observers.unwrap_or_default(),
             subjects: self.watched.keys().copied().collect(),
-            starters: if self.policy.gates.new_process && look {
-                self.select(now, false).admitted
-            } else {
-                Vec::new()
-            },
+            starters,
             look: look || self.watched.values().any(|(_, since)| since.is_some()),
-            hurry: stale,
-        })
+            hurry: self.is_stale(),
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        self.holds.values().any(|reason| matches!(reason, Reason::NoFreshRound))
+    }
+
+    /// Whether what holds a node may have changed by itself.
+    fn wants_look(&self) -> bool {
+        let blind = |reason: &Reason| match reason {
+            Reason::NoFreshRound
+            | Reason::Unsettled(_)
+            | Reason::NoBaseline(_)
+            | Reason::RoundFailed(_)
+            | Reason::TopologyChange(_)
+            | Reason::NewMap(_) => true,
+            Reason::ReplicaSet(set) => set.out.iter().any(|(_, cause)| cause.is_shown()),
+            Reason::MaxOut { .. } => !self.state.not_up.is_empty(),
+            _ => false,
+        };
+        self.holds.values().any(blind)
     }
 
     /// When to look again: after the pause; but where all that is missing is the rest of a stable time,
@@ -402,11 +471,12 @@ impl Job {
             return;
         }
         self.time_out(now);
-        let allowed = self.policy.max_failures.allowed(self.order.len());
+        let allowed = self.policy.max_failures.allowed(self.state.nodes.len());
         if self.state.failed as usize > allowed {
             let cause = StopCause::Failures { failed: self.state.failed, allowed: allowed as u32 };
             self.stop(cause, now);
         }
+        self.pause_between_groups(now);
         self.start(now);
         self.record_holds(now);
         self.finish(now);
@@ -419,10 +489,13 @@ impl Job {
             return;
         }
         if left > 0 && self.state.stopping.is_none() {
-            if !self.is_stuck() {
-                return;
-            }
-            self.stop(StopCause::Stuck, now);
+            let unnamed = |reason: &Reason| matches!(reason, Reason::NotProposed);
+            let cause = match self.holds.values().all(unnamed) {
+                true => StopCause::NotProposed,
+                false if self.is_stuck() => StopCause::Stuck,
+                false => return,
+            };
+            self.stop(cause, now);
         }
         let end = if failed > 0 {
             End::Failed { failed, left }

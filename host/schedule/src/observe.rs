@@ -5,7 +5,7 @@ use alloc::{
     string::String,
     vec::Vec,
 };
-use quorate_ring::{Liveness, NodeId, NodeStatus, Topology};
+use quorate_ring::{Liveness, NodeId, NodeStatus, RingShape, Topology};
 
 /// How the cluster looks to one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,49 @@ pub struct View {
     pub observer: NodeId,
     /// What it shows of every node that the job knows; one that it doesn't show is absent.
     pub statuses: BTreeMap<NodeId, NodeStatus>,
+    /// The members of the ring, as it shows them.
+    pub shape: RingShape,
+}
+
+/// The schema versions that a node learnt from all others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaView {
+    /// Versions and who has them. Nodes that can't be reached are in none.
+    pub versions: BTreeMap<String, BTreeSet<NodeId>>,
+    /// Release versions, as far as they are known.
+    pub releases: BTreeMap<NodeId, String>,
+}
+
+impl SchemaView {
+    /// Per release the number of its schema versions. Nodes of different releases differ for as long as
+    /// both are in the cluster; nodes of one release shouldn't.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for nodes in self.versions.values() {
+            let release = |id: &NodeId| self.releases.get(id).cloned().unwrap_or_default();
+            for release in nodes.iter().map(release).collect::<BTreeSet<_>>() {
+                *counts.entry(release).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// As it was when the map was made.
+    pub fn of(topology: &Topology) -> Self {
+        let ids: BTreeMap<_, NodeId> =
+            topology.ids().map(|id| (topology.node(id).address, id)).collect();
+        let versions = topology.schema_versions.iter();
+        let release = |id: NodeId| Some((id, topology.node(id).version.clone()?));
+        Self {
+            versions: versions
+                .map(|(version, list)| {
+                    let nodes = list.iter().filter_map(|address| ids.get(address).copied());
+                    (version.clone(), nodes.collect())
+                })
+                .collect(),
+            releases: topology.ids().filter_map(release).collect(),
+        }
+    }
 }
 
 /// What a node that waits says of itself.
@@ -36,6 +79,10 @@ pub struct SelfAnswer {
     pub serving: bool,
     /// Its gossip generation: changes with every start of the process.
     pub generation: u64,
+    /// How the cluster's members look to it.
+    pub shape: RingShape,
+    /// Streams that move ranges to or from it, in words: `Bootstrap`, `Rebuild`. Repair isn't one of them.
+    pub streams: Vec<String>,
 }
 
 /// One round: every observer asked once. Times are milliseconds since 1970.
@@ -49,6 +96,8 @@ pub struct Round {
     pub seen: u64,
     /// The observers' views; most of those asked answered, or there is no round.
     pub views: Vec<View>,
+    /// The schema versions, as one of the observers learnt them; absent where none was asked.
+    pub schema: Option<SchemaView>,
     /// The waiting nodes' own answers.
     pub selves: Vec<SelfView>,
     /// Of nodes that are about to start: their gossip generation, absent where their Cassandra is
@@ -81,8 +130,9 @@ impl Round {
     pub(crate) fn with_views(mut self) -> Self {
         if self.views.is_empty() {
             let view = |own: &SelfView| {
-                let statuses = own.answer.as_ref().ok()?.statuses.clone();
-                Some(View { observer: own.node, statuses })
+                let answer = own.answer.as_ref().ok()?;
+                let (statuses, shape) = (answer.statuses.clone(), answer.shape.clone());
+                Some(View { observer: own.node, statuses, shape })
             };
             self.views = self.selves.iter().filter_map(view).collect();
         }

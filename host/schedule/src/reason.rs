@@ -1,19 +1,29 @@
 //! Why a node waits. Reasons are values: plan, board, JSON and explanations show the same one.
-use crate::StopCause;
-use alloc::string::String;
-use quorate_ring::{DataCenter, KeyspaceName, NodeId, NodeStatus, Topology};
+use crate::{Level, Phase, StopCause};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use quorate_ring::{
+    DataCenter, KeyspaceName, Liveness, NodeId, NodeStatus, Token, Topology, Unclear,
+};
 use serde::{Deserialize, Serialize};
 
 /// Why a node isn't started now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// A node that shares a range is out because of this job.
-    NeighbourOut {
-        /// The node that is out.
-        out: NodeId,
-        /// A keyspace of which both hold a range.
-        keyspace: KeyspaceName,
+    /// A replica set of the node can't lose it.
+    ReplicaSet(Box<SetReason>),
+    /// The ring changes, and which replicas are to come can't be told.
+    TopologyChange(Unclear),
+    /// So many nodes of its data center are out already (`--max-out`).
+    MaxOut {
+        /// The data center.
+        data_center: DataCenter,
+        /// Most nodes out there at a time.
+        cap: u32,
     },
     /// A node that shares a range runs too, and the strategy keeps them apart.
     NeighbourRuns {
@@ -26,19 +36,25 @@ pub enum Reason {
     Unsettled(Option<NodeStatus>),
     /// Its gossip generation must be known before it is started, and can't be read; why.
     NoBaseline(String),
-    /// A node is down that this job hasn't started.
-    NodeDown {
-        /// The node.
-        down: NodeId,
-        /// What an observer shows of it; `None` where it isn't shown.
-        status: Option<NodeStatus>,
-    },
     /// A down target runs first and alone.
     DownFirst(NodeId),
     /// Strategy `one`: another node runs.
     OneAtATime(NodeId),
     /// Another data center goes first.
     DataCenterFirst(DataCenter),
+    /// The strategy's component has it in a later group.
+    LaterGroup {
+        /// The group whose turn it is, counted from 1.
+        turn: u32,
+        /// The node's group.
+        group: u32,
+    },
+    /// The strategy's component lets so many nodes of this group be out.
+    GroupFull(u32),
+    /// The strategy's component hasn't named it.
+    NotProposed,
+    /// The strategy's component is being asked.
+    Proposing,
     /// `--max-concurrency` nodes run already.
     Concurrency(u32),
     /// `--node-done-pause` after this node; ends at milliseconds since 1970.
@@ -52,8 +68,107 @@ pub enum Reason {
     NoFreshRound,
     /// The cluster couldn't be observed; why.
     RoundFailed(String),
+    /// The ring or the schema isn't what the map was made from; a new map is being read. What changed.
+    NewMap(String),
     /// No further node is started in this run of the job.
     Stopping(StopCause),
+}
+
+/// A replica set that can't lose another member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SetReason {
+    /// A keyspace of the set.
+    pub keyspace: KeyspaceName,
+    /// How many more have the same sets.
+    pub more_keyspaces: u32,
+    /// Where the members are counted; none: over the whole cluster.
+    pub data_center: Option<DataCenter>,
+    /// The level that is kept.
+    pub level: Level,
+    /// Only full replicas count, one of which must stay.
+    pub full_only: bool,
+    /// A range that the set holds: start, exclusive, and end; none where placement follows no tokens.
+    pub range: Option<(Token, Token)>,
+    /// Live members that the level needs, pending ones included.
+    pub need: u32,
+    /// Its replicas.
+    pub members: u32,
+    /// Nodes that will hold the range; they must answer too.
+    pub pending: Vec<NodeId>,
+    /// It bears no member out in any order.
+    pub bears_none: bool,
+    /// Its members that are out, and why.
+    pub out: Vec<(NodeId, OutCause)>,
+}
+
+/// Why a node counts as out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutCause {
+    /// This job started it and hasn't confirmed it since.
+    Job(Phase),
+    /// An observer shows it so; none: not at all.
+    Shown(Option<NodeStatus>),
+}
+
+impl OutCause {
+    /// Whether the cluster shows it, whatever this job does.
+    pub fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown(_))
+    }
+
+    /// In words, after the node's name.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Job(Phase::Running) => "is running".into(),
+            Self::Job(Phase::Failed) => "failed and isn't back".into(),
+            Self::Job(_) => "isn't confirmed yet".into(),
+            Self::Shown(None) => "isn't shown".into(),
+            Self::Shown(Some(status)) if status.liveness == Liveness::Down => "is down".into(),
+            Self::Shown(Some(status)) => format(format_args!("is {status}")),
+        }
+    }
+}
+
+impl SetReason {
+    /// In words.
+    pub fn text(&self, topology: &Topology) -> String {
+        let name = |id: NodeId| topology.node(id).address.to_string();
+        let mut text = match &self.range {
+            Some((start, end)) => {
+                format(format_args!("range ({start}, {end}] of {}", self.keyspace))
+            }
+            None => self.keyspace.to_string(),
+        };
+        if self.more_keyspaces > 0 {
+            text.push_str(&format(format_args!(" and {} more", self.more_keyspaces)));
+        }
+        let all = self.members + self.pending.len() as u32;
+        text.push_str(&match (self.bears_none, self.full_only) {
+            (true, _) => {
+                format(format_args!(" bears none of its {all} out, one at a time at most"))
+            }
+            (_, true) => format(format_args!(" needs {} full replica of {all}", self.need)),
+            _ => format(format_args!(" needs {} of {all}", self.need)),
+        });
+        if let Some(dc) = &self.data_center {
+            text.push_str(&format(format_args!(" in {dc}")));
+        }
+        if !self.pending.is_empty() {
+            let pending: Vec<_> = self.pending.iter().map(|id| name(*id)).collect();
+            text.push_str(&format(format_args!(" ({} to come)", pending.join(", "))));
+        }
+        let out = |(id, cause): &(NodeId, OutCause)| {
+            format(format_args!("{} {}", name(*id), cause.text()))
+        };
+        let out: Vec<_> = self.out.iter().map(out).collect();
+        if !out.is_empty() {
+            text.push_str("; ");
+            text.push_str(&out.join(", "));
+        }
+        text
+    }
 }
 
 impl Reason {
@@ -61,10 +176,19 @@ impl Reason {
     pub fn text(&self, topology: &Topology) -> String {
         let name = |id: NodeId| topology.node(id).address;
         match self {
-            Self::NeighbourOut { out, keyspace } => format(format_args!(
-                "shares a range of {keyspace} with {}, which is out",
-                name(*out)
+            Self::ReplicaSet(set) => set.text(topology),
+            Self::TopologyChange(Unclear::Moving(node)) => format(format_args!(
+                "{} moves, and its new ranges aren't shown (--allow-topology-change goes on)",
+                name(*node)
             )),
+            Self::TopologyChange(Unclear::Tokenless(node)) => format(format_args!(
+                "{} has no tokens yet, or is being replaced: which ranges move isn't shown \
+                 (--allow-topology-change goes on)",
+                name(*node)
+            )),
+            Self::MaxOut { data_center, cap } => {
+                format(format_args!("{cap} nodes of {data_center} are out, the most (--max-out)"))
+            }
             Self::NeighbourRuns { other, keyspace } => format(format_args!(
                 "shares a range of {keyspace} with {}, which runs",
                 name(*other)
@@ -74,24 +198,50 @@ impl Reason {
             }
             Self::Unsettled(None) => String::from("an observer doesn't show it"),
             Self::NoBaseline(why) => format(format_args!("its nodetool info can't be read: {why}")),
-            Self::NodeDown { down, status } => {
-                let node = topology.node(*down);
-                let shown = match status {
-                    Some(status) => format(format_args!("is {status}")),
-                    None => String::from("isn't shown"),
-                };
-                format(format_args!("{} of {} {shown}", node.address, node.data_center))
-            }
             Self::DownFirst(node) => {
                 format(format_args!("{} was down and goes first, alone", name(*node)))
             }
             Self::OneAtATime(node) => format(format_args!("{} runs, one at a time", name(*node))),
             Self::DataCenterFirst(dc) => format(format_args!("{dc} goes first")),
+            Self::LaterGroup { turn, group } => {
+                format(format_args!("it is in group {group}, group {turn} goes first"))
+            }
+            Self::GroupFull(n) => {
+                format(format_args!("{n} of its group at a time, as the strategy has it"))
+            }
+            Self::NotProposed => String::from("the strategy hasn't named it"),
+            Self::Proposing => String::from("the strategy is being asked"),
             Self::Concurrency(n) => format(format_args!("{n} at a time (--max-concurrency)")),
             Self::Pause { after, .. } => format(format_args!("pause after {}", name(*after))),
             Self::NoFreshRound => String::from("looking at the cluster"),
             Self::RoundFailed(why) => format(format_args!("the cluster can't be observed: {why}")),
+            Self::NewMap(why) => format(format_args!("reading the ring anew: {why}")),
             Self::Stopping(cause) => format(format_args!("no further node is started: {cause}")),
+        }
+    }
+
+    /// A word for the kind of reason, for machines.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ReplicaSet(_) => "replica-set",
+            Self::TopologyChange(_) => "topology-change",
+            Self::MaxOut { .. } => "max-out",
+            Self::NeighbourRuns { .. } => "neighbour-runs",
+            Self::Unsettled(_) => "unsettled",
+            Self::NoBaseline(_) => "no-baseline",
+            Self::DownFirst(_) => "down-first",
+            Self::OneAtATime(_) => "one-at-a-time",
+            Self::DataCenterFirst(_) => "data-center-first",
+            Self::LaterGroup { .. } => "later-group",
+            Self::GroupFull(_) => "group-full",
+            Self::NotProposed => "not-proposed",
+            Self::Proposing => "proposing",
+            Self::Concurrency(_) => "max-concurrency",
+            Self::Pause { .. } => "pause",
+            Self::NoFreshRound => "no-fresh-round",
+            Self::RoundFailed(_) => "round-failed",
+            Self::NewMap(_) => "new-map",
+            Self::Stopping(_) => "stopping",
         }
     }
 }
@@ -118,6 +268,14 @@ impl crate::GateFailure {
                 format(format_args!("it shows {} {}", name(*other), shows(status)))
             }
             Self::NotServing => String::from("it accepts no CQL clients"),
+            Self::SchemaVersions { release, versions } if release.is_empty() => {
+                format(format_args!("the cluster has {versions} schema versions"))
+            }
+            Self::SchemaVersions { release, versions } => {
+                format(format_args!("nodes of {release} have {versions} schema versions"))
+            }
+            Self::NoSchema => String::from("nobody could tell the schema versions"),
+            Self::Streaming(stream) => format(format_args!("it streams: {stream}")),
             Self::SameProcess => String::from("its Cassandra is the same process as before"),
             Self::NoRound(why) => format(format_args!("the cluster can't be observed: {why}")),
         }

@@ -1,7 +1,7 @@
 //! What the transitions of a job add up to.
-use crate::{End, GateFailure, Outcome, Phase, Reason, StopCause, Transition};
-use alloc::collections::BTreeMap;
-use quorate_ring::NodeId;
+use crate::{End, GateFailure, Outcome, Phase, Proposed, Reason, StopCause, Transition};
+use alloc::collections::{BTreeMap, BTreeSet};
+use quorate_ring::{NodeId, NodeStatus};
 
 /// One target of a job. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,12 @@ pub(crate) struct State {
     pub(crate) failed: u32,
     /// When a node was last confirmed.
     pub(crate) released_at: u64,
+    /// Whom some observer of the newest round didn't show as `UN`.
+    pub(crate) not_up: BTreeMap<NodeId, Option<NodeStatus>>,
+    /// Nodes that every observer of the newest round showed as down.
+    pub(crate) down: BTreeSet<NodeId>,
+    /// The groups of the strategy's component.
+    pub(crate) proposed: Option<Proposed>,
 }
 
 impl State {
@@ -60,6 +66,7 @@ impl State {
                 self.failed = 0;
                 self.stopping = None;
                 self.end = None;
+                self.proposed = None;
                 // A new run waits again for what the last one gave up.
                 self.nodes.values_mut().for_each(|run| run.stays_out = false);
             }
@@ -119,6 +126,17 @@ impl State {
                 run.phase = Phase::Skipped;
                 run.outcome = Some(Outcome::Skipped("it is down".into()));
             }),
+            Transition::LeftCluster { node } => self.change(*node, |run| {
+                run.phase = Phase::Skipped;
+                run.outcome = Some(Outcome::Skipped("it left the cluster".into()));
+            }),
+            Transition::Looked { not_up, down } => {
+                self.not_up.clone_from(not_up);
+                self.down.clone_from(down);
+            }
+            // The job itself has the map.
+            Transition::Mapped(_) => {}
+            Transition::Proposed(proposed) => self.proposed = Some(proposed.clone()),
             Transition::Held { node, reason } => {
                 self.change(*node, |run| run.held = Some(reason.clone()));
             }

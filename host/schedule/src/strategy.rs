@@ -1,51 +1,117 @@
-//! The native strategies and the limits beside them: what they hold back before the guard is asked.
-use crate::{Phase, Policy, Reason, Strategy, state::State};
-use alloc::{collections::BTreeSet, vec::Vec};
+//! What the strategy and the operator's limits hold back, before the guard is asked.
+use crate::{Guard, NodeRun, Phase, Policy, Proposed, Reason, Strategy};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use quorate_ring::{DataCenter, KeyspaceName, NodeId, Topology};
+
+/// Nodes that strategy `topology` keeps apart from those that start, counted per replica set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Apart {
+    nodes: BTreeSet<NodeId>,
+    in_set: Vec<u16>,
+}
+
+impl Apart {
+    /// Replaces the nodes.
+    fn update(&mut self, guard: &Guard, wanted: &BTreeSet<NodeId>) {
+        self.in_set.resize(guard.set_count(), 0);
+        let left: Vec<NodeId> = self.nodes.difference(wanted).copied().collect();
+        for node in left {
+            self.nodes.remove(&node);
+            for set in guard.sets.of(node) {
+                self.in_set[*set as usize] -= 1;
+            }
+        }
+        for node in wanted {
+            self.enter(guard, *node);
+        }
+    }
+
+    fn enter(&mut self, guard: &Guard, node: NodeId) {
+        if self.nodes.insert(node) {
+            for set in guard.sets.of(node) {
+                self.in_set[*set as usize] += 1;
+            }
+        }
+    }
+}
 
 /// What is occupied at one moment.
 pub(crate) struct Occupied<'a> {
     topology: &'a Topology,
     policy: &'a Policy,
+    guard: &'a Guard,
     /// Running, unconfirmed or out.
     busy: BTreeSet<NodeId>,
     /// Confirmed, within `--node-done-pause`, with its end.
     pausing: Vec<(NodeId, u64)>,
+    /// Busy and pausing nodes.
+    apart: &'a mut Apart,
     /// With data centers in turn: the one whose turn it is.
     turn: Option<DataCenter>,
+    /// Strategy `component`: the group whose turn it is, counted from 0, and each node's.
+    groups: Option<(usize, BTreeMap<NodeId, usize>, &'a Proposed)>,
 }
 
 impl<'a> Occupied<'a> {
-    pub(crate) fn new(topology: &'a Topology, policy: &'a Policy, state: &State, now: u64) -> Self {
+    pub(crate) fn new(
+        topology: &'a Topology,
+        policy: &'a Policy,
+        guard: &'a Guard,
+        nodes: &BTreeMap<NodeId, NodeRun>,
+        proposed: Option<&'a Proposed>,
+        apart: &'a mut Apart,
+        now: u64,
+    ) -> Self {
         let active = |phase: Phase| matches!(phase, Phase::Running | Phase::Confirming);
-        let busy = state
-            .nodes
-            .iter()
-            .filter(|(_, run)| active(run.phase) || run.out)
-            .map(|(id, _)| *id)
-            .collect();
-        let ends = |run: &crate::NodeRun| {
-            Some(run.confirmed_at.or(run.ended_at)? + policy.node_done_pause_ms)
-        };
-        let pausing = state
-            .nodes
+        let busy = nodes.iter().filter(|(_, run)| active(run.phase) || run.out).map(|(id, _)| *id);
+        let ends =
+            |run: &NodeRun| Some(run.confirmed_at.or(run.ended_at)? + policy.node_done_pause_ms);
+        let pausing: Vec<(NodeId, u64)> = nodes
             .iter()
             .filter(|(_, run)| matches!(run.phase, Phase::Done | Phase::Skipped))
             .filter(|(_, run)| run.attempt > 0)
             .filter_map(|(id, run)| Some((*id, ends(run)?)))
             .filter(|(_, end)| *end > now)
             .collect();
-        let turn = (!policy.dc_parallel).then(|| {
-            let open = |run: &crate::NodeRun| run.phase == Phase::Waiting || active(run.phase);
-            let first = state.nodes.iter().find(|(_, run)| open(run));
-            first.map(|(id, _)| topology.node(*id).data_center.clone())
-        });
-        Self { topology, policy, busy, pausing, turn: turn.flatten() }
+        let open = |id: &NodeId| {
+            nodes.get(id).is_some_and(|run| run.phase == Phase::Waiting || active(run.phase))
+        };
+        let turn = || {
+            let center = |id: &NodeId| &topology.node(*id).data_center;
+            nodes.keys().filter(|id| open(id)).map(center).min().cloned()
+        };
+        let group_of = |proposed: &'a Proposed| {
+            let turn = proposed.groups.iter().position(|group| group.nodes.iter().any(open));
+            let numbered = (0..).zip(&proposed.groups);
+            let of = numbered.flat_map(|(i, group)| group.nodes.iter().map(move |id| (*id, i)));
+            (turn.unwrap_or(proposed.groups.len()), of.collect(), proposed)
+        };
+        let busy: BTreeSet<NodeId> = busy.collect();
+        if policy.strategy == Strategy::Topology {
+            let pausing = pausing.iter().map(|(id, _)| *id);
+            apart.update(guard, &busy.iter().copied().chain(pausing).collect());
+        }
+        Self {
+            topology,
+            policy,
+            guard,
+            busy,
+            pausing,
+            apart,
+            turn: if policy.dc_parallel { None } else { turn() },
+            groups: proposed.map(group_of),
+        }
     }
 
     /// A node was admitted.
     pub(crate) fn occupy(&mut self, node: NodeId) {
         self.busy.insert(node);
+        if self.policy.strategy == Strategy::Topology {
+            self.apart.enter(self.guard, node);
+        }
     }
 
     /// When the first pause ends.
@@ -73,49 +139,55 @@ impl<'a> Occupied<'a> {
     }
 
     fn strategy(&self, node: NodeId) -> Option<Reason> {
-        let same_dc = |other: NodeId| {
-            self.topology.node(other).data_center == self.topology.node(node).data_center
-        };
-        let shared = |other: NodeId| self.topology.replicas.shared(node, other);
-        let pause = |near: &dyn Fn(NodeId) -> bool| {
-            let (after, until) = self.pausing.iter().copied().find(|(other, _)| near(*other))?;
-            Some(Reason::Pause { after, until })
-        };
         match self.policy.strategy {
-            Strategy::All => None,
+            Strategy::All | Strategy::Quorum => None,
             Strategy::One => {
-                let running = self.busy.iter().copied().find(|other| same_dc(*other));
-                running.map(Reason::OneAtATime).or_else(|| pause(&same_dc))
+                let mut busy = self.busy.iter().copied();
+                let running = busy.find(|other| self.same_center(node, *other));
+                running.map(Reason::OneAtATime).or_else(|| {
+                    let near = |(other, _): &&(NodeId, u64)| self.same_center(node, *other);
+                    let (after, until) = self.pausing.iter().find(near).copied()?;
+                    Some(Reason::Pause { after, until })
+                })
             }
-            Strategy::Topology => {
-                let out = self.busy.iter().find_map(|other| Some((*other, shared(*other)?)));
-                let observes = self.policy.observes();
-                let reason = |(out, keyspace): (NodeId, &KeyspaceName)| match observes {
-                    true => Reason::NeighbourOut { out, keyspace: keyspace.clone() },
-                    false => Reason::NeighbourRuns { other: out, keyspace: keyspace.clone() },
-                };
-                out.map(reason).or_else(|| pause(&|other| shared(other).is_some()))
-            }
+            Strategy::Topology => self.shares_with_busy(node),
+            Strategy::Component => self.group(node),
         }
     }
-}
 
-/// The order in which targets are tried: rack after rack within a data center, the data centers taking
-/// turns, so that a limit on the whole is shared between them.
-pub(crate) fn order(topology: &Topology, targets: &BTreeSet<NodeId>) -> Vec<NodeId> {
-    let mut centers: Vec<Vec<NodeId>> = Vec::new();
-    for id in targets {
-        match centers.last_mut() {
-            Some(center) if same_center(topology, center, *id) => center.push(*id),
-            _ => centers.push(alloc::vec![*id]),
-        }
+    fn same_center(&self, a: NodeId, b: NodeId) -> bool {
+        self.topology.node(a).data_center == self.topology.node(b).data_center
     }
-    let longest = centers.iter().map(Vec::len).max().unwrap_or(0);
-    (0..longest).flat_map(|i| centers.iter().filter_map(move |c| c.get(i).copied())).collect()
-}
 
-fn same_center(topology: &Topology, center: &[NodeId], node: NodeId) -> bool {
-    center
-        .last()
-        .is_some_and(|last| topology.node(*last).data_center == topology.node(node).data_center)
+    fn shares_with_busy(&self, node: NodeId) -> Option<Reason> {
+        let shared = |set: &u32| {
+            if self.apart.in_set[*set as usize] == 0 {
+                return None;
+            }
+            let mut members = self.guard.sets.members(*set).iter().copied();
+            let near = members
+                .find(|other| self.apart.nodes.contains(other) && self.same_center(node, *other))?;
+            Some((near, self.guard.sets.family(*set).keyspaces[0].clone()))
+        };
+        let (other, keyspace): (NodeId, KeyspaceName) =
+            self.guard.sets.of(node).iter().find_map(shared)?;
+        Some(match self.pausing.iter().find(|(pausing, _)| *pausing == other) {
+            Some((after, until)) if !self.busy.contains(&other) => {
+                Reason::Pause { after: *after, until: *until }
+            }
+            _ => Reason::NeighbourRuns { other, keyspace },
+        })
+    }
+
+    fn group(&self, node: NodeId) -> Option<Reason> {
+        let Some((turn, of, proposed)) = &self.groups else { return Some(Reason::Proposing) };
+        let Some(group) = of.get(&node) else { return Some(Reason::NotProposed) };
+        if group != turn {
+            let number = |group: &usize| *group as u32 + 1;
+            return Some(Reason::LaterGroup { turn: number(turn), group: number(group) });
+        }
+        let limit = proposed.groups[*group].max_out?;
+        let busy = self.busy.iter().filter(|id| of.get(id) == Some(group)).count();
+        (busy >= limit as usize).then_some(Reason::GroupFull(limit))
+    }
 }

@@ -1,8 +1,12 @@
 //! What changes a job. Transitions are journalled; applying them in order gives the job again.
-use crate::{GateFailure, Reason};
-use alloc::string::String;
+use crate::{GateFailure, Proposed, Reason};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+};
 use core::fmt;
-use quorate_ring::NodeId;
+use quorate_ring::{NodeId, NodeStatus, Topology};
 use serde::{Deserialize, Serialize};
 
 /// How a command ended on a node.
@@ -39,6 +43,12 @@ pub enum StopCause {
     Requested,
     /// What waits is held by nodes that are waited for no more.
     Stuck,
+    /// The strategy's component asks for a pause after this group, counted from 1.
+    GroupDone(u32),
+    /// The strategy's component names no further node.
+    NotProposed,
+    /// The strategy's component failed; why.
+    Strategy(String),
 }
 
 impl fmt::Display for StopCause {
@@ -50,6 +60,9 @@ impl fmt::Display for StopCause {
             Self::StopAfter(n) => write!(f, "--stop-after {n}"),
             Self::Requested => f.write_str("on request"),
             Self::Stuck => f.write_str("what is left is held by nodes that didn't come back"),
+            Self::GroupDone(group) => write!(f, "the strategy pauses after group {group}"),
+            Self::NotProposed => f.write_str("the strategy names no further node"),
+            Self::Strategy(why) => write!(f, "the strategy failed: {why}"),
         }
     }
 }
@@ -105,6 +118,22 @@ pub enum Transition {
         /// The node.
         node: NodeId,
     },
+    /// A target isn't a node of the cluster any more.
+    LeftCluster {
+        /// The node.
+        node: NodeId,
+    },
+    /// What the newest round shows of nodes that aren't well, where it changed.
+    Looked {
+        /// Whom some observer doesn't show as `UN`, with what it shows; absent: not at all.
+        not_up: BTreeMap<NodeId, Option<NodeStatus>>,
+        /// Those of them that every observer shows as down.
+        down: BTreeSet<NodeId>,
+    },
+    /// The cluster was read anew; nodes keep their numbers.
+    Mapped(Box<Topology>),
+    /// The strategy's component answered.
+    Proposed(Proposed),
     /// What holds the first waiting node of a data center changed.
     Held {
         /// The node.

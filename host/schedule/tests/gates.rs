@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)]
 mod world;
 
-use quorate_ring::{NodeId, NodeStatus};
+use quorate_ring::{NodeId, NodeStatus, RingShape};
 use quorate_schedule::{
-    End, Event, FailureBudget, GateFailure, GatePolicy, Outcome, Phase, Policy, Round, SelfAnswer,
-    SelfView, Transition, View, judge,
+    End, Event, FailureBudget, GateFailure, GatePolicy, Outcome, Phase, Policy, Round, SchemaView,
+    SelfAnswer, SelfView, Transition, View, judge,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use world::{Manner, World, meshed, racked};
@@ -169,22 +169,40 @@ fn round(views: &[(u32, &[(u32, &str)])], own: &[(u32, &str)], serving: bool) ->
     let statuses = |rows: &[(u32, &str)]| -> BTreeMap<NodeId, NodeStatus> {
         rows.iter().map(|(id, s)| (NodeId(*id), NodeStatus::from_letters(s).unwrap())).collect()
     };
-    let answer = SelfAnswer { statuses: statuses(own), serving, generation: 7 };
+    let answer = SelfAnswer {
+        statuses: statuses(own),
+        serving,
+        generation: 7,
+        shape: RingShape::default(),
+        streams: Vec::new(),
+    };
     Round {
         began: 0,
         ended: 1,
         seen: 1,
         views: views
             .iter()
-            .map(|(id, rows)| View { observer: NodeId(*id), statuses: statuses(rows) })
+            .map(|(id, rows)| View {
+                observer: NodeId(*id),
+                statuses: statuses(rows),
+                shape: RingShape::default(),
+            })
             .collect(),
         selves: vec![SelfView { node: NodeId(0), answer: Ok(answer), late: false }],
         generations: BTreeMap::new(),
+        schema: Some(SchemaView::default()),
     }
 }
 
 fn judged(round: &Round) -> Result<(), GateFailure> {
-    judge(round, NodeId(0), &BTreeSet::new(), GatePolicy { new_process: true }, Some(6))
+    judge(
+        round,
+        NodeId(0),
+        &BTreeSet::new(),
+        GatePolicy { new_process: true },
+        Some(6),
+        &BTreeMap::new(),
+    )
 }
 
 const ALL: &[(u32, &str)] = &[(0, "UN"), (1, "UN"), (2, "UN")];
@@ -212,7 +230,10 @@ fn a_node_must_see_whom_all_see_but_not_whom_nobody_sees() {
     // What the job itself has out isn't asked for.
     let out = BTreeSet::from([NodeId(2)]);
     let gates = GatePolicy { new_process: false };
-    assert_eq!(judge(&round(&[(1, ALL)], half, true), NodeId(0), &out, gates, None), Ok(()));
+    assert_eq!(
+        judge(&round(&[(1, ALL)], half, true), NodeId(0), &out, gates, None, &BTreeMap::new()),
+        Ok(())
+    );
 }
 
 #[test]
@@ -284,6 +305,7 @@ fn who_is_too_slow_for_a_round_begins_nothing_anew() {
                 .iter()
                 .map(|(id, s)| (NodeId(*id), NodeStatus::from_letters(s).unwrap()))
                 .collect(),
+            shape: world.job.topology().shape.clone(),
         }],
         selves: vec![SelfView {
             node: NodeId(0),
@@ -291,6 +313,7 @@ fn who_is_too_slow_for_a_round_begins_nothing_anew() {
             late: true,
         }],
         generations: BTreeMap::new(),
+        schema: None,
     };
     world.tell(Event::Observed(slow));
     assert!(world.job.nodes()[&NodeId(0)].healthy_at.is_some());

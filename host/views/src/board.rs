@@ -89,7 +89,7 @@ impl Board {
         let mut lines = Vec::new();
         let mut current: Option<(&str, &str)> = None;
         let (mut line, mut used) = (String::new(), 0);
-        for id in topology.ids() {
+        for id in topology.in_order() {
             let node = topology.node(id);
             let place = (node.data_center.as_str(), node.rack.as_str());
             if current.map(|(dc, _)| dc) != Some(place.0) {

@@ -3,14 +3,20 @@
 
 mod board;
 mod cells;
+mod findings;
 mod lines;
 mod paint;
+mod plan;
+mod reasons;
 mod tables;
 mod time;
 
 pub use board::{Board, Glance};
 pub use cells::{Cell, cell};
+pub use findings::findings;
 pub use lines::{event_line, waiting_lines};
 pub use paint::Paint;
+pub use plan::PlanView;
+pub use reasons::{explain, explain_json, reason_json};
 pub use tables::{JobRow, Progress, end_line, job_report, jobs_table, left_lines, progress};
 pub use time::{clock_time, duration};

@@ -82,6 +82,21 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
             some(node, format!("failed: not confirmed within {}{gate}", duration(*limit_ms)))
         }
         Transition::LeftDown { node } => some(node, "skipped: it is down".into()),
+        Transition::LeftCluster { node } => some(node, "skipped: it left the cluster".into()),
+        // Told by the reasons of those that wait.
+        Transition::Looked { .. } => None,
+        // Told by the message that the view makes of it.
+        Transition::Mapped(_) => {
+            let told = view.messages.last().map(|message| message.text.clone());
+            Some((None, told.unwrap_or_else(|| "a new map".into())))
+        }
+        Transition::Proposed(proposed) => {
+            let groups: Vec<String> =
+                proposed.groups.iter().map(|group| group.nodes.len().to_string()).collect();
+            let dropped: String =
+                proposed.dropped.iter().map(|dropped| format!("; dropped: {dropped}")).collect();
+            Some((None, format!("the strategy's groups: {} nodes{dropped}", groups.join(", then "))))
+        }
         Transition::Held { node, reason } => {
             some(node, format!("waits: {}", reason.text(topology)))
         }

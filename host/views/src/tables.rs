@@ -105,7 +105,7 @@ pub fn job_report(view: &JobView, running: bool) -> String {
         sum.skipped
     );
     let _ = writeln!(text);
-    let width = view.created.hosts.iter().map(|h| h.key.0.len()).max().unwrap_or(0);
+    let width = view.hosts.iter().map(|h| h.key.0.len()).max().unwrap_or(0);
     for (node, run) in view.job.nodes() {
         let place = view.job.topology().node(*node);
         let spent = match (run.started_at, run.confirmed_at.or(run.ended_at)) {

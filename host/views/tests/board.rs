@@ -1,63 +1,25 @@
 //! The board and the lines, as text.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
-use quorate_journal::{Command, Created, FORMAT, JobView, Level, Record, Stamped, TargetHost};
-use quorate_ring::{
-    Address, ClusterName, DataCenter, HostId, KeyspaceName, Node, NodeId, NodeStatus, Rack,
-    ReplicaMap, Topology,
-};
-use quorate_schedule::{GateFailure, JobId, NodeKey, Outcome, Policy, Reason, Transition};
-use quorate_views::{Board, Glance, Paint, event_line, job_report, waiting_lines};
+use quorate_fixtures::Cluster;
+use quorate_journal::{JobView, Level, Record, Stamped};
+use quorate_ring::{ClusterName, KeyspaceName, NodeId, NodeStatus};
+use quorate_schedule::{GateFailure, JobId, Outcome, Policy, Reason, Transition};
 use std::collections::BTreeMap;
+use quorate_views::{Board, Glance, Paint, event_line, job_report, waiting_lines};
 
 /// Two data centers of two racks with `per_rack` nodes each.
 fn view(per_rack: u8) -> JobView {
-    let mut nodes = Vec::new();
-    for dc in ["dc1", "dc2"] {
-        for rack in ["r1", "r2"] {
-            for _ in 0..per_rack {
-                let number = nodes.len() as u8 + 1;
-                nodes.push(Node {
-                    host_id: Some(HostId::new(format!("host-{number}"))),
-                    address: Address([10, 0, 0, number].into()),
-                    data_center: DataCenter::new(dc),
-                    rack: Rack::new(rack),
-                    status: NodeStatus::UP_NORMAL,
-                    version: None,
-                });
-            }
-        }
-    }
-    let replicas = ReplicaMap::new(&nodes, &[]).unwrap();
-    let host = |node: &Node| {
-        let address = node.address.to_string();
-        TargetHost { key: NodeKey(address.clone()), host: address }
-    };
-    let created = Created {
-        format: FORMAT,
-        job: JobId("2rwq63lq".into()),
-        command: Command {
-            name: "restart".into(),
-            version: "0.1.0".into(),
-            digest: "00".into(),
-            stage: "main".into(),
-            arguments: BTreeMap::new(),
-            limits: Vec::new(),
-            summary: "restart".into(),
-        },
-        hosts: nodes.iter().map(host).collect(),
-        targets: (0..nodes.len() as u32).map(NodeId).collect(),
-        topology: Topology {
-            cluster: ClusterName::new("shop"),
-            partitioner: "Murmur3Partitioner".into(),
-            nodes,
-            keyspaces: Vec::new(),
-            schema_versions: BTreeMap::new(),
-            replicas,
-        },
-        policy: Policy::default(),
-        ssh: BTreeMap::new(),
-    };
+    let racks: Vec<String> = ["dc1 r1", "dc1 r2", "dc2 r1", "dc2 r2"]
+        .iter()
+        .map(|rack| format!("{rack} {per_rack}"))
+        .collect();
+    let cluster = Cluster::new(&racks.join(", ")).shop();
+    let mut created = quorate_fixtures::created(cluster.topology(), Policy::default());
+    created.job = JobId("2rwq63lq".into());
+    created.topology.cluster = ClusterName::new("shop");
+    created.command.name = "restart".into();
+    created.command.summary = "restart".into();
     JobView::new(&Stamped { at: 1_000_000, record: Record::Created(Box::new(created)) }).unwrap()
 }
 
@@ -98,7 +60,7 @@ fn situation() -> (JobView, Glance, Vec<String>) {
             1_013_000,
             Transition::Held {
                 node: node(2),
-                reason: Reason::NeighbourOut { out: node(1), keyspace },
+                reason: Reason::NeighbourRuns { other: node(1), keyspace },
             },
         ),
         (1_014_000, started(node(4))),

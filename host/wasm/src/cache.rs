@@ -3,12 +3,15 @@
 //! A compiled component is machine code that this process jumps into, so it is only ever read from a
 //! directory that belongs to this user alone, and only where its digest is the one that was noted when
 //! it was written here. Whatever else is found is compiled again and replaced.
-use crate::digest::{sha256, sha256_of};
+use crate::{
+    digest::{sha256, sha256_of},
+    manifest::{self, Described},
+};
 use cap_std::{
     ambient_authority,
     fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt},
 };
-use quorate_contract::Manifest;
+use quorate_ports::ComponentKind;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::DirBuilder,
@@ -20,7 +23,7 @@ use std::{
 use wasmtime::{Engine, component::Component};
 
 /// Changes with the layout of the files; entries of another one are compiled again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How the cache served when a component was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +41,14 @@ pub enum CacheUse {
 }
 
 /// A component that was compiled before, and what it said of itself then.
-pub(crate) struct Cached {
+pub(crate) struct Cached<M> {
     pub(crate) component: Component,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: M,
 }
 
 /// What was found for a component.
-pub(crate) enum Found {
-    Entry(Box<Cached>),
+pub(crate) enum Found<M> {
+    Entry(Box<Cached<M>>),
     Nothing,
     Untrusted(String),
 }
@@ -55,25 +58,30 @@ pub(crate) enum Found {
 #[serde(deny_unknown_fields)]
 struct Note {
     format: u32,
+    /// What it was loaded as: `command` or `strategy`. A manifest is one of that kind.
+    kind: String,
     /// SHA-256 of the component.
     component: String,
     /// SHA-256 of the compiled form.
     compiled: String,
     /// The manifest's JSON.
     manifest: String,
-    /// SHA-256 of the three texts above.
+    /// SHA-256 of the texts above.
     check: String,
 }
 
 impl Note {
-    fn new(component: &str, compiled: &str, manifest: String) -> Self {
-        let check = Self::check(component, compiled, &manifest);
-        let (component, compiled) = (component.to_owned(), compiled.to_owned());
-        Self { format: FORMAT, component, compiled, manifest, check }
+    fn new(kind: ComponentKind, component: &str, compiled: String, manifest: String) -> Self {
+        let (kind, component) = (kind.to_string(), component.to_owned());
+        let mut note =
+            Self { format: FORMAT, kind, component, compiled, manifest, check: String::new() };
+        note.check = note.digest();
+        note
     }
 
-    fn check(component: &str, compiled: &str, manifest: &str) -> String {
-        sha256(format!("{FORMAT}\n{component}\n{compiled}\n{manifest}").as_bytes())
+    fn digest(&self) -> String {
+        let Self { format, kind, component, compiled, manifest, check: _ } = self;
+        sha256(format!("{format}\n{kind}\n{component}\n{compiled}\n{manifest}").as_bytes())
     }
 }
 
@@ -106,7 +114,7 @@ impl Cache {
         let metadata = dir.dir_metadata().map_err(say)?;
         if metadata.uid() != uid {
             return Err(format!(
-                "{}: belongs to another user (uid {}); compiled commands are run from there, so it \
+                "{}: belongs to another user (uid {}); compiled components are run from there, so it \
                  has to be yours: remove it, or set QUORATE_HOME to a directory of your own",
                 path.display(),
                 metadata.uid()
@@ -114,7 +122,7 @@ impl Cache {
         }
         if metadata.mode() & 0o077 != 0 {
             return Err(format!(
-                "{0}: others have access (mode {1:03o}); compiled commands are run from there: \
+                "{0}: others have access (mode {1:03o}); compiled components are run from there: \
                  chmod 700 {0}",
                 path.display(),
                 metadata.mode() & 0o777
@@ -124,9 +132,9 @@ impl Cache {
         Ok(Self { path: path.to_owned(), dir, uid, compatibility })
     }
 
-    /// Looks a component up by its digest.
-    pub(crate) fn find(&self, engine: &Engine, component: &str) -> Found {
-        let key = self.key(component);
+    /// Looks a component up by its digest and what it is to be loaded as.
+    pub(crate) fn find<M: Described>(&self, engine: &Engine, component: &str) -> Found<M> {
+        let key = self.key(M::KIND, component);
         let note = match self.read(&format!("{key}.json")) {
             Ok(note) => note,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
@@ -145,15 +153,15 @@ impl Cache {
     ///
     /// # Errors
     /// What couldn't be written; for people.
-    pub(crate) fn store(
+    pub(crate) fn store<M: Described>(
         &self,
         component: &str,
         compiled: &[u8],
-        manifest: &Manifest,
+        manifest: &M,
     ) -> Result<(), String> {
-        let key = self.key(component);
+        let key = self.key(M::KIND, component);
         let note = serde_json::to_string(manifest)
-            .map(|manifest| Note::new(component, &sha256(compiled), manifest))
+            .map(|manifest| Note::new(M::KIND, component, sha256(compiled), manifest))
             .and_then(|note| serde_json::to_vec(&note))
             .map_err(|error| self.says(&key, "json", error))?;
         // The note is last: without it there is no entry.
@@ -164,20 +172,22 @@ impl Cache {
         Ok(())
     }
 
-    fn verified(
+    fn verified<M: Described>(
         &self,
         key: &str,
         component: &str,
         note: &[u8],
-    ) -> Result<(Vec<u8>, Manifest), String> {
+    ) -> Result<(Vec<u8>, M), String> {
         let note: Note =
             serde_json::from_slice(note).map_err(|error| self.says(key, "json", error))?;
-        let check = Note::check(&note.component, &note.compiled, &note.manifest);
-        if note.format != FORMAT || note.component != component || note.check != check {
+        let asked = note.format == FORMAT
+            && note.kind == M::KIND.to_string()
+            && note.component == component;
+        if !asked || note.check != note.digest() {
             return Err(self.says(key, "json", "it isn't what was written"));
         }
         let manifest =
-            crate::manifest::read(&note.manifest).map_err(|error| self.says(key, "json", error))?;
+            manifest::read(&note.manifest).map_err(|error| self.says(key, "json", error))?;
         let compiled =
             self.read(&format!("{key}.cwasm")).map_err(|error| self.says(key, "cwasm", error))?;
         if sha256(&compiled) != note.compiled {
@@ -186,8 +196,9 @@ impl Cache {
         Ok((compiled, manifest))
     }
 
-    fn key(&self, component: &str) -> String {
-        format!("{component}-{}", &self.compatibility[..16])
+    /// The kind is in it: what is read for a strategy was never written for a command.
+    fn key(&self, kind: ComponentKind, component: &str) -> String {
+        format!("{component}-{kind}-{}", &self.compatibility[..16])
     }
 
     fn says(&self, key: &str, suffix: &str, what: impl std::fmt::Display) -> String {
@@ -243,4 +254,38 @@ fn load(engine: &Engine, compiled: &[u8]) -> Result<Component, String> {
     // change this program as well. wasmtime itself checks version, settings and processor.
     unsafe { Component::deserialize(engine, compiled) }
         .map_err(|error| format!("the compiled component can't be loaded: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_contract::{Manifest, StrategyManifest};
+
+    #[test]
+    fn an_entry_of_one_kind_is_not_taken_for_the_other() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("cache");
+        let engine = Engine::default();
+        let cache = Cache::open(&path, &engine).unwrap();
+        let empty = Component::from_binary(&engine, b"\0asm\x0d\0\x01\0").unwrap();
+        let manifest: StrategyManifest =
+            manifest::read(r#"{"name": "rack", "version": "0.1.0", "summary": "s"}"#).unwrap();
+        cache.store("digest", &empty.serialize().unwrap(), &manifest).unwrap();
+        let Found::Entry(entry) = cache.find::<StrategyManifest>(&engine, "digest") else {
+            panic!("it isn't found");
+        };
+        assert_eq!(entry.manifest, manifest);
+        assert!(matches!(cache.find::<Manifest>(&engine, "digest"), Found::Nothing));
+
+        // Where it has got into the other's place.
+        for suffix in ["json", "cwasm"] {
+            let place = |kind| path.join(format!("{}.{suffix}", cache.key(kind, "digest")));
+            let (from, to) = (place(ComponentKind::Strategy), place(ComponentKind::Command));
+            std::fs::rename(from, to).unwrap();
+        }
+        let Found::Untrusted(why) = cache.find::<Manifest>(&engine, "digest") else {
+            panic!("it is taken for a command");
+        };
+        assert!(why.contains("it isn't what was written"), "{why}");
+    }
 }

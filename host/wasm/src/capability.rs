@@ -4,6 +4,7 @@ use crate::{
     state::State,
     wasi,
 };
+use quorate_ports::ComponentKind;
 use std::fmt;
 use wasmtime::{
     Engine,
@@ -13,10 +14,12 @@ use wasmtime::{
 /// The version of `quorate:plugin` that this host serves.
 const VERSION: &str = "0.1.0";
 const PACKAGE: &str = "quorate:plugin";
-const EXPORT: &str = "command-plugin";
 /// Packages of WASI 0.2 that are stubs here; standard libraries import them unasked.
 const WASI: [&str; 6] =
     ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+
+/// The one of them that a strategy doesn't get: nothing that computes an order names sockets.
+const SOCKETS: &str = "wasi:sockets";
 
 /// A permission beyond what every command has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,24 +69,23 @@ enum Interface {
 pub(crate) struct Imports(Vec<Interface>);
 
 impl Imports {
-    /// Reads a component's type.
+    /// Reads the type of a component that is to be used as this.
     ///
     /// # Errors
-    /// The name of what this host doesn't serve, or that it isn't a command; for people.
-    pub(crate) fn read(engine: &Engine, component: &Component) -> Result<Self, String> {
+    /// That it is something else, or the name of what this host doesn't serve to it; for people.
+    pub(crate) fn read(
+        kind: ComponentKind,
+        engine: &Engine,
+        component: &Component,
+    ) -> Result<Self, String> {
         let ty = component.component_type();
-        let export = format!("{PACKAGE}/{EXPORT}@{VERSION}");
+        let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
         let imports: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
+        // First, for what it is says more than what it wants.
+        check_exports(kind, &exports)?;
         let interfaces = known(&imports)?;
-        if !ty.exports(engine).any(|(name, _)| name == export) {
-            let other = ty.exports(engine).map(|(name, _)| name).find(|name| name.contains(EXPORT));
-            return Err(match other {
-                Some(other) => format!(
-                    "it exports {other}, and this host runs {export}: build it against version \
-                     {VERSION} of the contract, or use a host of its version"
-                ),
-                None => format!("it is no command: it doesn't export {export}"),
-            });
+        if kind == ComponentKind::Strategy {
+            check_strategy(&imports)?;
         }
         Ok(Self(interfaces))
     }
@@ -129,6 +131,35 @@ impl Imports {
     }
 }
 
+fn check_exports(kind: ComponentKind, exports: &[&str]) -> Result<(), String> {
+    let interface = |kind: ComponentKind| match kind {
+        ComponentKind::Command => "command-plugin",
+        ComponentKind::Strategy => "strategy-plugin",
+    };
+    let exported = |kind| {
+        let prefix = format!("{PACKAGE}/{}@", interface(kind));
+        exports.iter().find(|name| name.starts_with(&prefix))
+    };
+    let wanted = format!("{PACKAGE}/{}@{VERSION}", interface(kind));
+    if exports.contains(&wanted.as_str()) {
+        return Ok(());
+    }
+    if let Some(other) = exported(kind) {
+        return Err(format!(
+            "it exports {other}, and this host runs {wanted}: build it against version {VERSION} \
+             of the contract, or use a host of its version"
+        ));
+    }
+    let another = match kind {
+        ComponentKind::Command => ComponentKind::Strategy,
+        ComponentKind::Strategy => ComponentKind::Command,
+    };
+    Err(match exported(another) {
+        Some(other) => format!("it is a {another} and no {kind}: it exports {other}"),
+        None => format!("it is no {kind}: it doesn't export {wanted}"),
+    })
+}
+
 fn known(imports: &[&str]) -> Result<Vec<Interface>, String> {
     let mut interfaces = Vec::new();
     for &import in imports {
@@ -158,6 +189,25 @@ fn known(imports: &[&str]) -> Result<Vec<Interface>, String> {
         });
     }
     Ok(interfaces)
+}
+
+/// Looks for what a strategy may not have among imports that this host serves.
+fn check_strategy(imports: &[&str]) -> Result<(), String> {
+    let log = format!("{PACKAGE}/log@{VERSION}");
+    let types = format!("{PACKAGE}/types@{VERSION}");
+    let refused = |import: &&&str| match import.split_once('/') {
+        Some((PACKAGE, _)) => **import != log,
+        Some((SOCKETS, _)) => true,
+        _ => false,
+    };
+    let refused: Vec<&&str> = imports.iter().filter(refused).collect();
+    // Shapes come along with what uses them, which is what to name.
+    match refused.iter().find(|import| ***import != types).or(refused.first()) {
+        None => Ok(()),
+        Some(import) => Err(format!(
+            "it imports {import}, and a strategy may import {log} alone: it only proposes an order"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -191,5 +241,43 @@ mod tests {
             let why = known(&[refused]).unwrap_err();
             assert!(why.contains(refused), "{why}");
         }
+    }
+
+    #[test]
+    fn a_strategy_gets_lines_and_stubs_and_nothing_else() {
+        let harmless = [
+            "wasi:cli/environment@0.2.6",
+            "wasi:clocks/wall-clock@0.2.6",
+            "quorate:plugin/log@0.1.0",
+        ];
+        assert_eq!(check_strategy(&harmless), Ok(()));
+        for served in ["types", "flow", "cluster", "nodetool", "shell", "script"] {
+            let import = format!("quorate:plugin/{served}@0.1.0");
+            assert!(known(&[&import]).is_ok());
+            let types = "quorate:plugin/types@0.1.0";
+            let why = check_strategy(&[harmless[2], types, &import]).unwrap_err();
+            assert!(why.contains(&import) && why.contains("a strategy may import"), "{why}");
+        }
+        let sockets = "wasi:sockets/tcp@0.2.6";
+        assert_eq!(known(&[sockets]), Ok(vec![]));
+        assert!(check_strategy(&[sockets]).unwrap_err().contains(sockets));
+    }
+
+    #[test]
+    fn what_is_exported_says_what_it_is() {
+        let (command, strategy) =
+            ("quorate:plugin/command-plugin@0.1.0", "quorate:plugin/strategy-plugin@0.1.0");
+        let check = |kind, exports: &[&str]| check_exports(kind, exports);
+        assert_eq!(check(ComponentKind::Strategy, &[strategy]), Ok(()));
+        assert_eq!(check(ComponentKind::Command, &[strategy, command]), Ok(()));
+        let why = check(ComponentKind::Strategy, &[command]).unwrap_err();
+        assert!(why.contains("it is a command and no strategy") && why.contains(command), "{why}");
+        let why = check(ComponentKind::Command, &[strategy]).unwrap_err();
+        assert!(why.contains("it is a strategy and no command") && why.contains(strategy), "{why}");
+        let newer = "quorate:plugin/strategy-plugin@0.2.0";
+        let why = check(ComponentKind::Strategy, &[newer]).unwrap_err();
+        assert!(why.contains(newer) && why.contains("use a host of its version"), "{why}");
+        let why = check(ComponentKind::Strategy, &["oracle"]).unwrap_err();
+        assert!(why.contains("it is no strategy") && why.contains(strategy), "{why}");
     }
 }

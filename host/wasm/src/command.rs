@@ -5,7 +5,7 @@ use crate::{
     capability::{Capability, Imports},
     ended::{self, printable},
     limits::{Breach, Limits},
-    manifest,
+    manifest::{self, Described as _},
     state::{self, Purpose, State},
     ticker::Ticking,
 };
@@ -38,22 +38,19 @@ impl Command {
         limits: Limits,
         name: &str,
     ) -> Result<Self, CommandError> {
-        let say = |message: String| CommandError { command: name.to_owned(), message };
-        let imports = Imports::read(engine, component).map_err(say)?;
+        let kind = Manifest::KIND;
+        let say = |message: String| CommandError { kind, command: name.to_owned(), message };
+        let imports = Imports::read(kind, engine, component).map_err(say)?;
         let instances = imports
             .linker(engine)
             .and_then(|linker| linker.instantiate_pre(component))
             .and_then(EverythingPre::new)
-            .map_err(|error| {
-                // The outer text names the import or export, the inner one what is wrong with it.
-                let inner = error.root_cause().to_string();
-                say(printable(&format!("it doesn't fit the contract: {error}: {inner}"), 400))
-            })?;
+            .map_err(|error| say(ended::misfit(&error)))?;
         let manifest = match known {
             Some(manifest) => manifest,
             None => {
-                let text = describe(engine, &instances, limits, name).await.map_err(say)?;
-                manifest::read(&text).map_err(say)?
+                let described = describe(engine, &instances, limits, name).await;
+                described.and_then(|text| manifest::read(&text)).map_err(say)?
             }
         };
         Ok(Self {
@@ -77,6 +74,10 @@ impl Command {
         &self.cache
     }
 
+    fn who(&self) -> String {
+        who(&self.manifest.name)
+    }
+
     async fn planned(&self, context: PlanContext) -> Result<PlanDocument, String> {
         let context = serde_json::to_string(&context).map_err(|error| error.to_string())?;
         let mut store = state::store(&self.engine, Purpose::Sandbox("plan"), self.limits);
@@ -86,9 +87,8 @@ impl Command {
             store.data().request(answer.as_ref().map_or(0, String::len))?;
             Ok(answer)
         };
-        let answer = answer
-            .await
-            .map_err(|error| ended::describe(&error, &self.manifest.name, &self.limits).1)?;
+        let answer =
+            answer.await.map_err(|error| ended::describe(&error, &self.who(), &self.limits).1)?;
         let text = answer.map_err(refusal)?;
         serde_json::from_str(&text).map_err(|error| format!("its plan can't be read: {error}"))
     }
@@ -121,7 +121,7 @@ impl Command {
                 RunEnd::Failed { code, message: printable(&failure.message, MESSAGE_CHARS) }
             }
             Err(error) => {
-                let (code, message) = ended::describe(&error, &self.manifest.name, &self.limits);
+                let (code, message) = ended::describe(&error, &self.who(), &self.limits);
                 RunEnd::Failed { code: code.into(), message }
             }
         }
@@ -150,7 +150,11 @@ impl CommandHost for Command {
     fn plan(&self, context: PlanContext) -> BoxFuture<'_, Result<PlanDocument, CommandError>> {
         Box::pin(Ticking::new(async move {
             let planned = self.planned(context).await;
-            planned.map_err(|message| CommandError { command: self.manifest.name.clone(), message })
+            planned.map_err(|message| CommandError {
+                kind: Manifest::KIND,
+                command: self.manifest.name.clone(),
+                message,
+            })
         }))
     }
 
@@ -170,11 +174,16 @@ async fn describe(
         let guest = instances.instantiate_async(&mut store).await?;
         plugin(&guest).call_describe(&mut store).await
     });
-    let text = described.await.map_err(|error| ended::describe(&error, name, &limits).1)?;
+    let text = described.await.map_err(|error| ended::describe(&error, &who(name), &limits).1)?;
     if text.len() as u64 > limits.request_bytes {
-        return Err(Breach::Request.message(name, &limits));
+        return Err(Breach::Request.message(&who(name), &limits));
     }
     Ok(text)
+}
+
+/// As messages call it.
+fn who(name: &str) -> String {
+    format!("{} {name}", Manifest::KIND)
 }
 
 fn plugin(guest: &Everything) -> &exported::Guest {

@@ -14,23 +14,21 @@ pub(crate) enum Ended {
     WasiSleep,
 }
 
-/// The code and the message of a run that the guest didn't end by itself.
+/// The code and the message of a call that the guest didn't end by itself. `who` is the component, such
+/// as `command restart`.
 pub(crate) fn describe(
     error: &wasmtime::Error,
-    command: &str,
+    who: &str,
     limits: &Limits,
 ) -> (&'static str, String) {
     if let Some(ended) = error.downcast_ref::<Ended>() {
         return match ended {
-            Ended::Limit(breach) => (breach.code(), breach.message(command, limits)),
-            other => ("plugin", format!("command {command} was ended: {other}")),
+            Ended::Limit(breach) => (breach.code(), breach.message(who, limits)),
+            other => ("plugin", format!("{who} was ended: {other}")),
         };
     }
     if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
-        return (
-            "plugin",
-            format!("command {command} called exit({status}) where it should have returned"),
-        );
+        return ("plugin", format!("{who} called exit({status}) where it should have returned"));
     }
     let place = error
         .downcast_ref::<WasmBacktrace>()
@@ -42,7 +40,14 @@ pub(crate) fn describe(
         None => error.root_cause().to_string(),
     };
     let reason = reason.lines().next().unwrap_or_default().trim_start_matches("wasm trap: ");
-    ("trap", printable(&format!("command {command} trapped{place}: {reason}"), 400))
+    ("trap", printable(&format!("{who} trapped{place}: {reason}"), 400))
+}
+
+/// Why a component can't be linked.
+pub(crate) fn misfit(error: &wasmtime::Error) -> String {
+    // The outer text names the import or export, the inner one what is wrong with it.
+    let inner = error.root_cause().to_string();
+    printable(&format!("it doesn't fit the contract: {error}: {inner}"), 400)
 }
 
 /// The innermost function that isn't a part of its language's runtime.

@@ -4,9 +4,10 @@ use crate::{
     command::Command,
     digest::sha256,
     limits::Limits,
+    manifest::Described,
+    strategy::Strategy,
     ticker,
 };
-use quorate_contract::Manifest;
 use quorate_ports::CommandError;
 use std::{path::PathBuf, sync::Arc};
 use wasmtime::{Config, component::Component};
@@ -30,7 +31,7 @@ pub struct EngineOptions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// The directory of compiled components can't be used.
-    #[error("compiled commands can't be kept: {0}")]
+    #[error("compiled components can't be kept: {0}")]
     Cache(String),
     /// The machine lacks what WebAssembly needs.
     #[error("WebAssembly can't be run on this machine: {0}")]
@@ -49,10 +50,11 @@ struct Shared {
     limits: Limits,
 }
 
-/// A component with its compiled form where that isn't stored yet.
-struct Compiled {
+/// A component, and what the cache knew of it.
+struct Compiled<M> {
+    digest: String,
     component: Component,
-    manifest: Option<Manifest>,
+    manifest: Option<M>,
     cache: CacheUse,
 }
 
@@ -82,46 +84,80 @@ impl Engine {
         name: &str,
         bytes: impl Into<Vec<u8>>,
     ) -> Result<Arc<Command>, CommandError> {
-        let say = |message: String| CommandError { command: name.to_owned(), message };
-        let bytes = bytes.into();
-        let digest = sha256(&bytes);
-        let shared = Arc::clone(&self.shared);
-        let (digest, compiled) = tokio::task::spawn_blocking(move || {
-            let compiled = shared.compile(&digest, &bytes);
-            (digest, compiled)
-        })
-        .await
-        .map_err(|error| say(format!("compiling it ended early: {error}")))?;
-        let Compiled { component, manifest, mut cache } = compiled.map_err(say)?;
+        let Compiled { digest, component, manifest, cache } = self.open(name, bytes.into()).await?;
         let known = manifest.is_some();
-        let mut command = Command::new(
-            &self.shared.engine,
-            &component,
-            digest,
-            manifest,
-            self.shared.limits,
-            name,
-        )
-        .await?;
-        if !known {
-            let (shared, manifest) = (Arc::clone(&self.shared), command.manifest.clone());
-            let digest = command.digest.clone();
-            let stored =
-                tokio::task::spawn_blocking(move || shared.store(&digest, &component, &manifest));
-            if let Err(why) = stored.await.unwrap_or_else(|error| Err(error.to_string())) {
-                cache = CacheUse::NotStored(why);
-            }
-        }
-        command.cache = cache;
+        let (engine, limits) = (&self.shared.engine, self.shared.limits);
+        let mut command = Command::new(engine, &component, digest, manifest, limits, name).await?;
+        command.cache = match known {
+            true => cache,
+            false => self.keep(&command.digest, component, &command.manifest, cache).await,
+        };
         Ok(Arc::new(command))
+    }
+
+    /// Loads a strategy's component, as [`Engine::load`] does a command's.
+    ///
+    /// # Errors
+    /// It is no component, no strategy, imports anything but `log` (the error names it), or describes
+    /// itself wrongly.
+    pub async fn load_strategy(
+        &self,
+        name: &str,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<Arc<Strategy>, CommandError> {
+        let Compiled { digest, component, manifest, cache } = self.open(name, bytes.into()).await?;
+        let known = manifest.is_some();
+        let (engine, limits) = (&self.shared.engine, self.shared.limits);
+        let mut strategy =
+            Strategy::new(engine, &component, digest, manifest, limits, name).await?;
+        strategy.cache = match known {
+            true => cache,
+            false => self.keep(&strategy.digest, component, &strategy.manifest, cache).await,
+        };
+        Ok(Arc::new(strategy))
+    }
+
+    /// Takes a component from the cache, or compiles it.
+    async fn open<M: Described>(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Compiled<M>, CommandError> {
+        let say =
+            |message: String| CommandError { kind: M::KIND, command: name.to_owned(), message };
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || shared.compile(&bytes))
+            .await
+            .map_err(|error| say(format!("compiling it ended early: {error}")))?
+            .map_err(say)
+    }
+
+    /// Keeps a compiled component for the next time; how that went.
+    async fn keep<M: Described>(
+        &self,
+        digest: &str,
+        component: Component,
+        manifest: &M,
+        cache: CacheUse,
+    ) -> CacheUse {
+        let (shared, digest, manifest) =
+            (Arc::clone(&self.shared), digest.to_owned(), manifest.clone());
+        let stored =
+            tokio::task::spawn_blocking(move || shared.store(&digest, &component, &manifest));
+        match stored.await.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(()) => cache,
+            Err(why) => CacheUse::NotStored(why),
+        }
     }
 }
 
 impl Shared {
-    fn compile(&self, digest: &str, bytes: &[u8]) -> Result<Compiled, String> {
-        let cache = match self.cache.as_ref().map(|cache| cache.find(&self.engine, digest)) {
+    fn compile<M: Described>(&self, bytes: &[u8]) -> Result<Compiled<M>, String> {
+        let digest = sha256(bytes);
+        let cache = match self.cache.as_ref().map(|cache| cache.find(&self.engine, &digest)) {
             Some(Found::Entry(cached)) => {
                 return Ok(Compiled {
+                    digest,
                     component: cached.component,
                     manifest: Some(cached.manifest),
                     cache: CacheUse::Hit,
@@ -134,14 +170,14 @@ impl Shared {
         // Not `Component::new`, which would take a file name's worth of text for WebAssembly's text.
         let component = Component::from_binary(&self.engine, bytes)
             .map_err(|error| format!("it is no WebAssembly component: {}", first_line(&error)))?;
-        Ok(Compiled { component, manifest: None, cache })
+        Ok(Compiled { digest, component, manifest: None, cache })
     }
 
-    fn store(
+    fn store<M: Described>(
         &self,
         digest: &str,
         component: &Component,
-        manifest: &Manifest,
+        manifest: &M,
     ) -> Result<(), String> {
         let Some(cache) = &self.cache else { return Ok(()) };
         let compiled = component.serialize().map_err(|error| first_line(&error))?;

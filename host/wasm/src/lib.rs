@@ -1,4 +1,4 @@
-//! Runs the components of commands.
+//! Runs the components of commands and strategies.
 //!
 //! The room for wasmtime, and for nothing else that does I/O: what a component asks for becomes a call
 //! of [`Effects`](quorate_ports::Effects), and nothing is decided here. A component gets no files, no
@@ -7,6 +7,7 @@
 //! - [`Engine`] loads components: compiles them once, keeps the compiled form, asks for the manifest.
 //! - [`Command`] is a loaded one. Every run has an instance of its own, which is gone at the run's end
 //!   or when its future is dropped.
+//! - [`Strategy`] is the same for a strategy: it is linked to `log` and nothing else.
 //! - [`Limits`] end a guest that takes too much. They trap: the guest can't see one coming.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -23,6 +24,7 @@ mod limits;
 mod log;
 mod manifest;
 mod state;
+mod strategy;
 mod ticker;
 mod wasi;
 
@@ -31,8 +33,9 @@ pub use capability::Capability;
 pub use command::Command;
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use limits::Limits;
+pub use strategy::Strategy;
 
-/// Bindings of the contract, every interface of it.
+/// Bindings of the contract: every interface that a command can import.
 mod bindings {
     #![allow(missing_docs, unreachable_pub)]
 
@@ -51,4 +54,15 @@ mod bindings {
         imports: { default: async | trappable },
         exports: { default: async },
     });
+
+    /// The world of strategies. Its `log` is the one above.
+    pub(crate) mod strategy {
+        wasmtime::component::bindgen!({
+            path: "../../wit/quorate-plugin.wit",
+            world: "quorate:plugin/strategy",
+            imports: { default: async | trappable },
+            exports: { default: async },
+            with: { "quorate:plugin/log": super::quorate::plugin::log },
+        });
+    }
 }

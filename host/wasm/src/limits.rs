@@ -11,8 +11,8 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Journalled calls of one run: actions, waits, refreshed facts, sleeps, readings of the clock.
     pub actions: u64,
-    /// Bytes of one request (arguments, environment, standard input, script), of the manifest and of
-    /// a plan.
+    /// Bytes of one request (arguments, environment, standard input, script), of the manifest, of a
+    /// plan and of a proposal.
     pub request_bytes: u64,
     /// Lines that one run may log, progress included.
     pub log_lines: u64,
@@ -84,8 +84,9 @@ impl Breach {
         }
     }
 
-    /// What the guest did, which limit that passed, its value, and how to raise it.
-    pub(crate) fn message(self, command: &str, limits: &Limits) -> String {
+    /// What the guest did, which limit that passed, its value, and how to raise it. `who` is the
+    /// component, such as `command restart`.
+    pub(crate) fn message(self, who: &str, limits: &Limits) -> String {
         let (what, unit, name, value) = match self {
             Self::Cpu => ("computed too long without asking for anything", " ms", 0, limits.cpu_ms),
             Self::Memory => ("wanted too much memory", " bytes", 1, limits.memory_bytes),
@@ -96,7 +97,7 @@ impl Breach {
         };
         let name = Limits::NAMES[name];
         format!(
-            "command {command} {what}: its limit {name} is {value}{unit} \
+            "{who} {what}: its limit {name} is {value}{unit} \
              (--plugin-limit {name}=VALUE raises it)"
         )
     }
@@ -137,7 +138,7 @@ mod tests {
             (Breach::LogLines, "log-lines"),
             (Breach::LogBytes, "log-bytes"),
         ] {
-            let message = breach.message("restart", &Limits::default());
+            let message = breach.message("command restart", &Limits::default());
             assert!(message.contains("command restart"), "{message}");
             assert!(message.contains(&format!("--plugin-limit {name}=VALUE")), "{message}");
         }

@@ -27,8 +27,8 @@ impl GuestStream {
     }
 }
 
-/// Counts the lines of one run and passes them on. Without effects (`describe`, `plan`) lines are
-/// counted and nobody is there to be told.
+/// Counts the lines of one run and passes them on. Without effects (`describe`, `plan`, `propose`) lines
+/// are counted and nobody is there to be told.
 pub(crate) struct GuestLog {
     effects: Option<Arc<dyn Effects>>,
     max_lines: u64,

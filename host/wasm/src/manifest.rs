@@ -1,45 +1,83 @@
 //! Checks what a component says of itself.
-use quorate_contract::{Argument, ArgumentKind, Manifest};
+use quorate_contract::{Argument, ArgumentKind, Manifest, StrategyManifest};
+use quorate_ports::ComponentKind;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What a component of some kind says of itself.
+pub(crate) trait Described: Clone + Send + Serialize + DeserializeOwned + 'static {
+    /// The kind that says this.
+    const KIND: ComponentKind;
+
+    /// What is wrong with it, for people.
+    fn check(&self) -> Result<(), String>;
+}
 
 /// Reads and checks the answer of `describe`.
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub(crate) fn read(text: &str) -> Result<Manifest, String> {
-    let manifest: Manifest = serde_json::from_str(text)
+pub(crate) fn read<M: Described>(text: &str) -> Result<M, String> {
+    let manifest: M = serde_json::from_str(text)
         .map_err(|error| format!("its describe answers no manifest: {error}"))?;
-    check(&manifest).map_err(|what| format!("its manifest is wrong: {what}"))?;
+    manifest.check().map_err(|what| format!("its manifest is wrong: {what}"))?;
     Ok(manifest)
 }
 
-fn check(manifest: &Manifest) -> Result<(), String> {
-    if !is_name(&manifest.name) {
-        return Err(format!("'{}' can't be the name of a command", shown(&manifest.name)));
+impl Described for Manifest {
+    const KIND: ComponentKind = ComponentKind::Command;
+
+    fn check(&self) -> Result<(), String> {
+        check_who(Self::KIND, &self.name, &self.version, &self.summary)?;
+        for text in self.programs.iter().chain(&self.strategy) {
+            printable(text)?;
+        }
+        check_host(self.minimum_host.as_deref())?;
+        check_arguments(&self.arguments)
     }
-    numbers(&manifest.version)
-        .ok_or_else(|| format!("its version '{}' isn't like 1.2.3", shown(&manifest.version)))?;
-    for text in [&manifest.version, &manifest.summary].into_iter().chain(&manifest.programs) {
-        printable(text)?;
+}
+
+impl Described for StrategyManifest {
+    const KIND: ComponentKind = ComponentKind::Strategy;
+
+    fn check(&self) -> Result<(), String> {
+        check_who(Self::KIND, &self.name, &self.version, &self.summary)?;
+        check_host(self.minimum_host.as_deref())?;
+        check_arguments(&self.arguments)?;
+        match self.arguments.iter().find(|argument| argument.trailing) {
+            Some(argument) => Err(format!(
+                "the argument '{}' takes what follows --, which belongs to the command",
+                argument.name
+            )),
+            None => Ok(()),
+        }
     }
-    if let Some(strategy) = &manifest.strategy {
-        printable(strategy)?;
+}
+
+fn check_who(kind: ComponentKind, name: &str, version: &str, summary: &str) -> Result<(), String> {
+    if !is_name(name) {
+        return Err(format!("'{}' can't be the name of a {kind}", shown(name)));
     }
-    check_host(manifest)?;
-    for (place, argument) in manifest.arguments.iter().enumerate() {
-        check_argument(argument, manifest)
+    numbers(version).ok_or_else(|| format!("its version '{}' isn't like 1.2.3", shown(version)))?;
+    printable(version)?;
+    printable(summary)
+}
+
+fn check_arguments(arguments: &[Argument]) -> Result<(), String> {
+    for (place, argument) in arguments.iter().enumerate() {
+        check_argument(argument, arguments)
             .map_err(|what| format!("the argument '{}' {what}", shown(&argument.name)))?;
-        if manifest.arguments[..place].iter().any(|other| other.name == argument.name) {
+        if arguments[..place].iter().any(|other| other.name == argument.name) {
             return Err(format!("there are two arguments '{}'", argument.name));
         }
     }
-    if manifest.arguments.iter().filter(|argument| argument.trailing).count() > 1 {
+    if arguments.iter().filter(|argument| argument.trailing).count() > 1 {
         return Err("two arguments take what follows --".into());
     }
     Ok(())
 }
 
-fn check_host(manifest: &Manifest) -> Result<(), String> {
-    let Some(minimum) = &manifest.minimum_host else { return Ok(()) };
+fn check_host(minimum: Option<&str>) -> Result<(), String> {
+    let Some(minimum) = minimum else { return Ok(()) };
     let host = env!("CARGO_PKG_VERSION");
     match (numbers(minimum), numbers(host)) {
         (None, _) => Err(format!("minimum-host '{}' isn't like 1.2.3", shown(minimum))),
@@ -50,7 +88,7 @@ fn check_host(manifest: &Manifest) -> Result<(), String> {
     }
 }
 
-fn check_argument(argument: &Argument, manifest: &Manifest) -> Result<(), String> {
+fn check_argument(argument: &Argument, all: &[Argument]) -> Result<(), String> {
     if !is_name(&argument.name) {
         return Err("has a name that can't be typed as an option".into());
     }
@@ -73,7 +111,7 @@ fn check_argument(argument: &Argument, manifest: &Manifest) -> Result<(), String
         return Err("is a file and has a default; only the operator names files".into());
     }
     for other in &argument.conflicts {
-        let known = manifest.arguments.iter().any(|argument| argument.name == *other);
+        let known = all.iter().any(|argument| argument.name == *other);
         if !known || *other == argument.name {
             return Err(format!("conflicts with '{}', which is no other argument", shown(other)));
         }
@@ -162,7 +200,41 @@ mod tests {
             let why = with(changes.clone()).unwrap_err();
             assert!(why.contains(what), "{changes}: {why}");
         }
-        assert!(read("hello").unwrap_err().contains("no manifest"));
+        assert!(read::<Manifest>("hello").unwrap_err().contains("no manifest"));
+    }
+
+    #[test]
+    fn a_manifest_of_a_strategy_is_checked_alike() {
+        let with = |key: &str, value: Value| {
+            let mut manifest = json!({
+                "name": "rack", "version": "0.1.0", "summary": "s", "dynamic": true,
+                "arguments": [{"name": "first", "kind": "text", "help": "h"}],
+            });
+            manifest[key] = value;
+            read::<StrategyManifest>(&manifest.to_string())
+        };
+        assert!(with("summary", json!("One rack at a time")).unwrap().dynamic);
+        let argument = |changes: Value| {
+            let mut argument = json!({"name": "first", "kind": "text", "help": "h"});
+            argument.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            json!([argument])
+        };
+        for (key, value, what) in [
+            ("name", json!("Rack"), "name of a strategy"),
+            ("version", json!("1"), "isn't like 1.2.3"),
+            ("summary", json!("a\nb"), "printable line"),
+            ("minimum-host", json!("999.0.0"), "needs quorate 999.0.0"),
+            ("impact", json!("down"), "impact"),
+            ("arguments", argument(json!({"kind": "flag", "required": true})), "is a flag"),
+            (
+                "arguments",
+                argument(json!({"trailing": true, "repeated": true})),
+                "belongs to the command",
+            ),
+        ] {
+            let why = with(key, value).unwrap_err();
+            assert!(why.contains(what), "{key}: {why}");
+        }
     }
 
     #[test]

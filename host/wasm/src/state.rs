@@ -17,7 +17,7 @@ const WASI_RESOURCES: usize = 1_000;
 
 /// What a guest is being asked for.
 pub(crate) enum Purpose {
-    /// An export that may ask for nothing: `describe` or `plan`.
+    /// An export that may ask for nothing: `describe`, `plan` or `propose`.
     Sandbox(&'static str),
     /// A run on a node.
     Run { seed: u64, now_ms: u64, effects: Arc<dyn Effects> },

@@ -87,7 +87,7 @@ async fn an_entry_that_was_changed_is_not_loaded_but_compiled_again() {
     .await;
     replaced("its digest isn't", &|| change("cwasm", &|bytes| bytes.truncate(100))).await;
     replaced("it isn't what was written", &|| edit_note("Restart Cassandra", "Rm Cassandra")).await;
-    replaced("it isn't what was written", &|| edit_note("\"format\":1", "\"format\":0")).await;
+    replaced("it isn't what was written", &|| edit_note("\"format\":2", "\"format\":1")).await;
     replaced(".json", &|| change("json", &|bytes| bytes.truncate(20))).await;
     replaced("No such file", &|| fs::remove_file(&files(&path, "cwasm")[0]).unwrap()).await;
     replaced("this user's alone", &|| {

@@ -1,10 +1,12 @@
-//! The component's side of the contract: bindings, and the glue that [`export_command!`] expands to.
+//! The component's side of the contract: bindings, and the glue that [`export_command!`] and
+//! [`export_strategy!`] expand to.
 //!
 //! [`export_command!`]: crate::export_command
+//! [`export_strategy!`]: crate::export_strategy
 use crate::{
-    Args, CallError, Condition, Exit, Failure, Finished, Host, Level, Manifest, Node, NodeFacts,
-    Nodetool, OnLost, Outcome, Output, PlanContext, PlanDocument, Request, RunContext, Script,
-    Shell, Topology, WaitResult,
+    Args, CallError, Condition, Exit, Failure, Finished, Host, Level, Node, NodeFacts, Nodetool,
+    OnLost, Outcome, Output, PlanContext, PlanDocument, Proposal, Request, RunContext, Script,
+    Shell, StrategyView, Topology, WaitResult,
 };
 use bindings::{
     exports::quorate::plugin::command_plugin as exported,
@@ -32,13 +34,24 @@ pub mod bindings {
     });
 }
 
+/// The world of strategies.
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+pub mod strategy_bindings {
+    wit_bindgen::generate!({
+        path: "../../wit/quorate-plugin.wit",
+        world: "quorate:plugin/strategy",
+        with: { "quorate:plugin/log@0.1.0": super::bindings::quorate::plugin::log },
+        pub_export_macro: true,
+    });
+}
+
 /// The real host.
 #[derive(Clone, Copy, Debug)]
 pub struct Real;
 
 /// `describe`.
-pub fn describe(manifest: Manifest) -> String {
-    match serde_json::to_string(&manifest) {
+pub fn describe(manifest: &impl serde::Serialize) -> String {
+    match serde_json::to_string(manifest) {
         Ok(text) => text,
         Err(error) => panic!("the manifest can't be written as JSON: {error}"),
     }
@@ -56,6 +69,18 @@ pub fn plan(
     let document = plan(&context).map_err(|failure| problem(failure.code, failure.message))?;
     serde_json::to_string(&document)
         .map_err(|error| problem("contract".into(), format!("plan document: {error}")))
+}
+
+/// `propose`.
+pub fn propose(
+    view: &str,
+    propose: impl FnOnce(&StrategyView, &Args) -> Result<Proposal, Failure>,
+) -> Result<String, String> {
+    let view: StrategyView = serde_json::from_str(view)
+        .map_err(|error| format!("the host's view can't be read: {error}"))?;
+    let args = Args::new(view.arguments.clone());
+    let proposal = propose(&view, &args).map_err(|failure| failure.message)?;
+    serde_json::to_string(&proposal).map_err(|error| format!("proposal: {error}"))
 }
 
 /// `run`.

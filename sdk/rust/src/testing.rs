@@ -1,7 +1,7 @@
-//! A host that plays a script, for native tests of a command's logic.
+//! For native tests of logic: a host that plays a script to a command, and views for a strategy.
 use crate::{
     CallError, Condition, Exit, Finished, Host, Level, Node, NodeFacts, NodeState, Nodetool,
-    Output, Request, RunContext, Script, Shell, Topology, WaitResult,
+    Output, Request, RunContext, Script, Shell, StrategyNode, StrategyView, Topology, WaitResult,
 };
 use serde_json::Value;
 use std::{
@@ -132,6 +132,29 @@ impl Scripted {
             Reply::Error(error) => Err(error),
             Reply::Finished(_) => panic!("`{call}` gives facts and was scripted as an action"),
         }
+    }
+}
+
+/// A target that waits, is `UN`, and of which nothing more is known. Its key is `n` and its id.
+pub fn target(id: u32, data_center: &str, rack: &str) -> StrategyNode {
+    StrategyNode {
+        id,
+        key: format!("n{id}"),
+        data_center: data_center.into(),
+        rack: rack.into(),
+        state: NodeState("UN".into()),
+        phase: "waiting".into(),
+        past_duration_ms: None,
+        slack: None,
+    }
+}
+
+/// These targets, in this order. Arguments go to the strategy beside it, by [`args`].
+pub fn view(nodes: impl IntoIterator<Item = StrategyNode>) -> StrategyView {
+    StrategyView {
+        cluster: "test".into(),
+        arguments: BTreeMap::new(),
+        nodes: nodes.into_iter().collect(),
     }
 }
 

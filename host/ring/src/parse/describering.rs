@@ -9,13 +9,24 @@
 //! Names of data centers and racks are printed as they are and may hold any of the punctuation, so
 //! that the line is read from its front, by the words between which the addresses stand.
 use super::{ParseError, address, lines::Line, lines::Lines};
-use crate::{KeyspaceName, RangeReplicas};
+use crate::{Address, KeyspaceName};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
     string::String,
     vec::Vec,
 };
+
+/// One token range of one keyspace and the nodes that hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeReplicas {
+    /// Exclusive start, as printed.
+    pub start: String,
+    /// Inclusive end, as printed.
+    pub end: String,
+    /// The replicas' addresses in the order printed.
+    pub endpoints: Vec<Address>,
+}
 
 /// Reads the output of `nodetool describering` for a keyspace.
 ///

@@ -73,19 +73,33 @@ impl StreamOperation {
         )
     }
 
-    /// Reads the description that Cassandra's `StreamOperation` prints.
+    const ALL: [Self; 8] = [
+        Self::Bootstrap,
+        Self::Rebuild,
+        Self::Unbootstrap,
+        Self::Relocation,
+        Self::RestoreReplicaCount,
+        Self::BulkLoad,
+        Self::Repair,
+        Self::Other,
+    ];
+
+    /// The description that Cassandra's `StreamOperation` prints.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "Bootstrap",
+            Self::Rebuild => "Rebuild",
+            Self::Unbootstrap => "Unbootstrap",
+            Self::Relocation => "Relocation",
+            Self::RestoreReplicaCount => "Restore replica count",
+            Self::BulkLoad => "Bulk Load",
+            Self::Repair => "Repair",
+            Self::Other => "Other",
+        }
+    }
+
     fn from_description(text: &str) -> Option<Self> {
-        Some(match text {
-            "Bootstrap" => Self::Bootstrap,
-            "Rebuild" => Self::Rebuild,
-            "Unbootstrap" => Self::Unbootstrap,
-            "Relocation" => Self::Relocation,
-            "Restore replica count" => Self::RestoreReplicaCount,
-            "Bulk Load" => Self::BulkLoad,
-            "Repair" => Self::Repair,
-            "Other" => Self::Other,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|operation| operation.description() == text)
     }
 }
 

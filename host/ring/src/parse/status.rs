@@ -30,6 +30,8 @@ pub struct StatusRow {
     pub load: String,
     /// How many tokens; `None` in the single-token form, which prints the token itself.
     pub tokens: Option<u32>,
+    /// The token, in the single-token form.
+    pub token: Option<String>,
     /// As printed: `26.7%`; `?` where it isn't known.
     pub owns: String,
     /// Absent where `null` or nothing is printed: the node is about to join.
@@ -170,7 +172,7 @@ impl Header {
         let status = NodeStatus::from_letters(word(&mut rest))
             .ok_or("a status of `U`, `D` or `?` and a state of `N`, `L`, `J`, `M`, `S` or `?`")?;
         let (mut address, mut load, mut tokens, mut owns) = (None, None, None, None);
-        let (mut host_id, mut rack) = (None, None);
+        let (mut host_id, mut token, mut rack) = (None, None, None);
         for (i, (column, _)) in self.0.iter().enumerate() {
             match column {
                 Column::Address => address = Some(address::address(word(&mut rest))?),
@@ -182,9 +184,11 @@ impl Header {
                 Column::Owns => owns = Some(self::owns(&mut rest)?),
                 Column::HostId => host_id = self.host_id(i, row, &mut rest)?,
                 Column::Token => {
-                    if word(&mut rest).is_empty() {
+                    let text = word(&mut rest);
+                    if text.is_empty() {
                         return Err("a token".into());
                     }
+                    token = Some(text.into());
                 }
                 Column::Rack => rack = Some(rest.trim()).filter(|rack| !rack.is_empty()),
             }
@@ -194,6 +198,7 @@ impl Header {
             address: address.ok_or("an address")?,
             load: load.ok_or("a load")?,
             tokens,
+            token,
             owns: owns.ok_or("a share")?,
             host_id,
             rack: Rack::new(rack.ok_or("a rack")?),
@@ -299,7 +304,7 @@ mod tests {
             &format!("DL  127.0.0.2  283.93 KiB  100.0%            {HOST}  -123  rack2"),
         )
         .unwrap();
-        assert_eq!(rows[0].tokens, None);
+        assert_eq!((rows[0].tokens, rows[0].token.as_deref()), (None, Some("-123")));
         assert_eq!((rows[0].owns.as_str(), rows[0].rack.as_str()), ("100.0%", "rack2"));
         assert_eq!(rows[0].status, NodeStatus::from_letters("DL").unwrap());
     }

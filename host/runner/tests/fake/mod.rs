@@ -3,16 +3,14 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
 use quorate_contract::{Impact, Manifest, PlanContext, PlanDocument};
-use quorate_journal::{Command, Created, FORMAT, Record, Stamped, TargetHost};
+use quorate_fixtures::Cluster as Made;
+use quorate_journal::{Created, Record, Stamped};
 use quorate_ports::{
     Action, ActionEnd, ActionId, ActionWatch, Answer, BoxFuture, Clock, CommandError, CommandHost,
     Effects, Exit, FaultKind, JobId, NodeKey, NodeOutput, Outputs, OutputsError, Query, RunEnd,
     RunInput, Store, StoreError, Stream, Target, Transport, TransportError,
 };
-use quorate_ring::{
-    Address, ClusterName, DataCenter, HostId, Keyspace, KeyspaceName, Node, NodeStatus, Rack,
-    RangeReplicas, ReplicaMap, Replication, ReplicationFactor, Topology,
-};
+use quorate_ring::{Address, HostId, Topology};
 use quorate_runner::{Deps, Live, Stop};
 use quorate_schedule::{Job, Policy};
 use std::{
@@ -26,33 +24,16 @@ use tokio::{
     time::Instant,
 };
 
-/// Every pair of these nodes shares a range.
+/// Every pair of these nodes shares a range. The nodes are 10.0.0.1, 10.0.0.2, …, with 4 tokens each.
 pub fn topology(nodes: u8) -> Topology {
-    let node = |n: u8| Node {
-        host_id: Some(HostId::new(host_id(n))),
-        address: Address([10, 0, 0, n].into()),
-        data_center: DataCenter::new("dc1"),
-        rack: Rack::new("r1"),
-        status: NodeStatus::UP_NORMAL,
-        version: None,
-    };
-    let nodes: Vec<_> = (1..=nodes).map(node).collect();
-    let factor = ReplicationFactor { all: 3, transient: 0 };
-    let keyspace = Keyspace {
-        name: KeyspaceName::new("shop"),
-        replication: Replication::NetworkTopology([(DataCenter::new("dc1"), factor)].into()),
-    };
-    let endpoints = nodes.iter().map(|n| n.address).collect();
-    let range = RangeReplicas { start: "0".into(), end: "1".into(), endpoints };
-    let replicas = ReplicaMap::new(&nodes, &[(keyspace.clone(), vec![range])]).unwrap();
-    Topology {
-        cluster: ClusterName::new("test"),
-        partitioner: "Murmur3Partitioner".into(),
-        nodes,
-        keyspaces: vec![keyspace],
-        schema_versions: BTreeMap::new(),
-        replicas,
+    let mut cluster = Made::new(&format!("dc1 r1 {nodes}")).vnodes(4).keyspace("shop", "dc1=3");
+    // As the sample of `describecluster` has it.
+    cluster.schema_version = "4631f8b1-ca56-39c7-8dd5-52ba2e8b8a76".into();
+    for (n, node) in (1..).zip(&mut cluster.nodes) {
+        node.host_id = Some(HostId::new(host_id(n)));
+        node.address = Address([10, 0, 0, n].into());
     }
+    cluster.topology()
 }
 
 fn host_id(n: u8) -> String {
@@ -114,6 +95,13 @@ impl Cluster {
         text
     }
 
+    fn describecluster(&self) -> String {
+        let nodes: Vec<String> = (1..=self.nodes).map(|n| format!("10.0.0.{n}")).collect();
+        include_str!("../../../../tests/cassandra/samples/5.0.4/normal/describecluster.txt")
+            .replace("127.0.0.1, 127.0.0.2, 127.0.0.3", &nodes.join(", "))
+            .replace("127.0.0.1:7000, 127.0.0.2:7000, 127.0.0.3:7000", &nodes.join(", "))
+    }
+
     fn info(&self, n: u8) -> String {
         include_str!("../../../../tests/cassandra/samples/5.0.4/normal/info.txt")
             .replace("b32e66dd-00e9-4b4d-833d-d29c4a2ecb8e", &host_id(n))
@@ -137,6 +125,10 @@ impl Transport for Cluster {
             let stdout = match query.argv[1].as_str() {
                 "status" => self.status(),
                 "info" => self.info(n),
+                "describecluster" => self.describecluster(),
+                "netstats" => {
+                    include_str!("../../../../tests/cassandra/samples/5.0.4/normal/netstats.txt").into()
+                }
                 "version" => "ReleaseVersion: 5.0.4\n".into(),
                 other => panic!("nodetool {other}"),
             };
@@ -312,28 +304,7 @@ impl Play {
         let topology = topology(nodes);
         let targets: BTreeSet<_> = topology.ids().collect();
         let job = Job::new(topology.clone(), &targets, policy.clone()).unwrap();
-        let host = |n: &Node| {
-            let address = n.address.to_string();
-            TargetHost { key: NodeKey(address.clone()), host: address }
-        };
-        let created = Created {
-            format: FORMAT,
-            job: JobId("k1".into()),
-            command: Command {
-                name: "fake".into(),
-                version: "1".into(),
-                digest: "00".into(),
-                stage: "main".into(),
-                limits: Vec::new(),
-                arguments: BTreeMap::new(),
-                summary: "fake".into(),
-            },
-            hosts: topology.nodes.iter().map(host).collect(),
-            topology,
-            targets,
-            policy,
-            ssh: BTreeMap::new(),
-        };
+        let created = quorate_fixtures::created(topology, policy);
         let first = Stamped { at: 0, record: Record::Created(Box::new(created.clone())) };
         let records = Mutex::new(vec![first]);
         let store = Arc::new(MemoryStore { records, tale: tale.clone(), full_at });
@@ -344,6 +315,7 @@ impl Play {
             store: store.clone(),
             outputs: outputs.clone(),
             command,
+            strategy: None,
             clock: Arc::new(TokioClock(Instant::now())),
         };
         let (stop, _) = watch::channel(Stop::No);
@@ -358,6 +330,7 @@ impl Play {
         let driven = quorate_runner::drive(
             self.deps.clone(),
             &self.created,
+            self.created.hosts.clone(),
             self.job.clone(),
             None,
             live,

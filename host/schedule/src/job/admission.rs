@@ -1,6 +1,9 @@
 //! Which waiting nodes start now, and why the others wait.
-use super::{Effect, Job, NodeRun, Phase};
-use crate::{ClusterState, Reason, StopCause, Transition, Verdict, may_start, strategy::Occupied};
+use super::{Effect, Job, NodeRun, Phase, Ready};
+use crate::{
+    Guard, OutCause, Outs, Reason, StopCause, Transition, Verdict, may_start, order,
+    strategy::{Apart, Occupied},
+};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
@@ -46,23 +49,49 @@ impl Job {
         if !wanted || self.state.stopping.is_some() || self.stale(now).is_some() {
             return;
         }
-        let down: Vec<_> = self.down.iter().copied().filter(|id| self.is_waiting(*id)).collect();
+        let down: Vec<_> =
+            self.state.down.iter().copied().filter(|id| self.is_waiting(*id)).collect();
         for node in down {
             self.step(Transition::LeftDown { node }, now);
         }
     }
 
+    /// Makes what follows from the map and the policy, where it isn't there.
+    fn make_ready(&mut self) -> Ready {
+        self.ready.take().unwrap_or_else(|| {
+            let guard = Guard::new(&self.topology, &self.policy);
+            let targets = self.state.nodes.keys().copied().collect();
+            let order = order::best(&self.topology, &guard, &self.policy, &targets).order;
+            Ready { outs: guard.nobody_out(), guard, apart: Apart::default(), order }
+        })
+    }
+
     /// Who starts now and why the others wait. Without `fresh`: who would, were the cluster just seen
     /// as it was seen last.
-    pub(super) fn select(&self, now: u64, fresh: bool) -> Selection {
-        let waiting: Vec<_> =
-            self.order.iter().copied().filter(|id| self.is_waiting(*id)).collect();
-        let mut state =
-            ClusterState { out: self.out(), not_up: self.not_up.clone(), down: self.down.clone() };
+    pub(super) fn select(&mut self, now: u64, fresh: bool) -> Selection {
+        let mut ready = self.make_ready();
+        let selection = self.select_with(&mut ready, now, fresh);
+        self.ready = Some(ready);
+        selection
+    }
+
+    fn select_with(&self, ready: &mut Ready, now: u64, fresh: bool) -> Selection {
+        let Ready { guard, outs, apart, order } = ready;
+        self.bring_up_to_date(guard, outs);
+        let order = self.preferred(order);
+        let waiting: Vec<_> = order.into_iter().filter(|id| self.is_waiting(*id)).collect();
         let observes = self.policy.observes();
         // The first down target, and the one that runs now, if any: each goes alone.
         let down = observes.then(|| self.down_first(&waiting)).flatten();
-        let mut occupied = Occupied::new(&self.topology, &self.policy, &self.state, now);
+        let mut occupied = Occupied::new(
+            &self.topology,
+            &self.policy,
+            guard,
+            &self.state.nodes,
+            self.state.proposed.as_ref(),
+            apart,
+            now,
+        );
         let mut selection = Selection {
             admitted: Vec::new(),
             holds: BTreeMap::new(),
@@ -72,10 +101,18 @@ impl Job {
         let stale = if observes && fresh { self.stale(now) } else { None };
         let mut started = self.state.started as usize;
         for node in waiting {
-            let held = self
-                .holds_back(node, started, down, &occupied)
+            let guarded = || match may_start(&self.topology, guard, outs, node) {
+                Verdict::Admit => None,
+                Verdict::Hold(reason) => Some(reason),
+            };
+            let held = match self.holds_back(node, started, down, &occupied) {
+                // The guard knows more: the range, its level, and everybody who is out.
+                Some(shares @ Reason::NeighbourRuns { .. }) => Some(guarded().unwrap_or(shares)),
+                other => other,
+            };
+            let held = held
                 .or_else(|| stale.clone())
-                .or_else(|| self.guard_holds(node, &state))
+                .or_else(guarded)
                 .or_else(|| if fresh { self.baseline_holds(node, now) } else { None });
             match held {
                 Some(reason) => {
@@ -88,13 +125,48 @@ impl Job {
                         started += 1;
                         occupied.occupy(node);
                         if observes {
-                            state.out.insert(node);
+                            outs.put_out(guard, node, OutCause::Job(Phase::Running));
                         }
                     }
                 }
             }
         }
         selection
+    }
+
+    fn bring_up_to_date(&self, guard: &Guard, outs: &mut Outs) {
+        outs.update(guard, &self.state.not_up, &self.state.down, self.out_by_job());
+    }
+
+    /// The order in which targets are tried: the component's, where there is one.
+    fn preferred(&self, order: &[NodeId]) -> Vec<NodeId> {
+        match &self.state.proposed {
+            None => order.to_vec(),
+            Some(proposed) => {
+                let named: Vec<NodeId> =
+                    proposed.groups.iter().flat_map(|group| group.nodes.iter().copied()).collect();
+                let known: BTreeSet<NodeId> = named.iter().copied().collect();
+                let rest = order.iter().copied().filter(|id| !known.contains(id));
+                named.iter().copied().chain(rest).collect()
+            }
+        }
+    }
+
+    /// Why each waiting node would wait now, were the cluster just seen as it was seen last: for one who
+    /// reads the records of a job that runs elsewhere, or has ended.
+    pub fn explain(&mut self, now: u64) -> BTreeMap<NodeId, Reason> {
+        self.select(now, false).holds
+    }
+
+    /// Per target the least number of further nodes that may go out in any of its replica sets; absent for
+    /// nodes that are in no guarded set.
+    pub fn slack(&mut self) -> BTreeMap<NodeId, u32> {
+        let mut ready = self.make_ready();
+        self.bring_up_to_date(&ready.guard, &mut ready.outs);
+        let slack = |id: &NodeId| Some((*id, ready.guard.slack(&ready.outs, *id)?));
+        let slack = self.state.nodes.keys().filter_map(slack).collect();
+        self.ready = Some(ready);
+        slack
     }
 
     pub(super) fn is_waiting(&self, node: NodeId) -> bool {
@@ -105,7 +177,7 @@ impl Job {
     fn down_first(&self, waiting: &[NodeId]) -> Option<NodeId> {
         self.active()
             .find(|id| self.alone.contains(id))
-            .or_else(|| waiting.iter().copied().find(|id| self.down.contains(id)))
+            .or_else(|| waiting.iter().copied().find(|id| self.state.down.contains(id)))
     }
 
     fn active(&self) -> impl Iterator<Item = NodeId> {
@@ -134,14 +206,6 @@ impl Job {
         }
     }
 
-    fn guard_holds(&self, node: NodeId, state: &ClusterState) -> Option<Reason> {
-        let replicas = &self.topology.replicas;
-        match may_start(&self.topology, replicas, &self.policy, state, node) {
-            Verdict::Admit => None,
-            Verdict::Hold(reason) => Some(reason),
-        }
-    }
-
     /// Where a new process is asked for, the old one must be known first.
     fn baseline_holds(&self, node: NodeId, now: u64) -> Option<Reason> {
         if !self.policy.gates.new_process || !self.policy.observes() {
@@ -158,14 +222,18 @@ impl Job {
     pub(super) fn is_stuck(&self) -> bool {
         let mut out = self.state.nodes.values().filter(|run| run.out).peekable();
         let given_up = out.peek().is_some() && out.all(|run| run.stays_out);
-        let held = |reason: &Reason| {
-            matches!(
-                reason,
-                Reason::NeighbourOut { .. }
-                    | Reason::OneAtATime(_)
-                    | Reason::Concurrency(_)
-                    | Reason::DataCenterFirst(_)
-            )
+        let by_job =
+            self.state.not_up.keys().all(|id| self.state.nodes.get(id).is_some_and(|r| r.out));
+        let held = |reason: &Reason| match reason {
+            Reason::ReplicaSet(set) => !set.out.iter().any(|(_, cause)| cause.is_shown()),
+            Reason::MaxOut { .. } => by_job,
+            Reason::NeighbourRuns { .. }
+            | Reason::OneAtATime(_)
+            | Reason::Concurrency(_)
+            | Reason::DataCenterFirst(_)
+            | Reason::LaterGroup { .. }
+            | Reason::GroupFull(_) => true,
+            _ => false,
         };
         given_up && self.next_pause_end.is_none() && self.holds.values().all(held)
     }
@@ -174,6 +242,9 @@ impl Job {
     fn stale(&self, now: u64) -> Option<Reason> {
         if let Some(why) = &self.round_error {
             return Some(Reason::RoundFailed(why.clone()));
+        }
+        if let Some(why) = &self.outdated {
+            return Some(Reason::NewMap(why.clone()));
         }
         let fresh = self.seen.is_some_and(|(began, seen)| {
             began >= self.state.released_at
@@ -187,14 +258,16 @@ impl Job {
     pub(super) fn record_holds(&mut self, now: u64) {
         let mut centers = BTreeSet::new();
         let mut changed = Vec::new();
-        for node in &self.order {
+        let order = self.ready.as_ref().map(|ready| self.preferred(&ready.order));
+        for node in order.unwrap_or_default().iter() {
             let Some(reason) = self.holds.get(node) else {
                 continue;
             };
             if !centers.insert(&self.topology.node(*node).data_center) {
                 continue;
             }
-            let passing = matches!(reason, Reason::NoFreshRound | Reason::Stopping(_));
+            let passing =
+                matches!(reason, Reason::NoFreshRound | Reason::Stopping(_) | Reason::Proposing);
             if !passing && self.state.nodes[node].held.as_ref() != Some(reason) {
                 changed.push((*node, reason.clone()));
             }

@@ -1,7 +1,7 @@
 //! What a round, an end or the time says of nodes that have been started.
 use super::{Effect, Job, NodeRun, Phase};
 use crate::{GateFailure, GatePolicy, Outcome, Round, Transition, judge};
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use quorate_ring::NodeId;
 
 impl Job {
@@ -14,8 +14,12 @@ impl Job {
         if !round.views.is_empty() {
             self.seen = Some((round.began, round.seen));
             let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
-            self.not_up = self.topology.ids().filter_map(trouble).collect();
-            self.down = self.not_up.keys().copied().filter(|id| round.all_show_down(*id)).collect();
+            let not_up: BTreeMap<_, _> = self.topology.ids().filter_map(trouble).collect();
+            let down = not_up.keys().copied().filter(|id| round.all_show_down(*id)).collect();
+            if (&not_up, &down) != (&self.state.not_up, &self.state.down) {
+                self.step(Transition::Looked { not_up, down }, now);
+            }
+            self.compare(&round);
             for (node, read) in &round.generations {
                 self.generations.insert(*node, (round.ended, read.clone()));
             }
@@ -34,7 +38,8 @@ impl Job {
             // Nothing to do, or failed, perhaps before it stopped anything: the old process may stay.
             let waived = matches!(run.outcome, Some(Outcome::Skipped(_) | Outcome::Failed { .. }));
             let gates = GatePolicy { new_process: self.policy.gates.new_process && !waived };
-            match judge(&round, node, &out, gates, run.generation) {
+            let before = &self.schema_before;
+            match judge(&round, node, &out, gates, run.generation, before) {
                 Err(gate) => {
                     self.watched.insert(node, (eligible, None));
                     self.unconfirmed(node, gate, now);
@@ -59,6 +64,9 @@ impl Job {
         if ended && stable_ms >= self.policy.stable_ms {
             self.watched.remove(&node);
             self.step(Transition::Confirmed { node }, now);
+            if self.policy.strategy_is_dynamic {
+                self.propose();
+            }
         }
     }
 

@@ -2,90 +2,25 @@
 //! show what observers would see.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
-use quorate_ring::{
-    Address, ClusterName, DataCenter, HostId, Keyspace, KeyspaceName, Node, NodeId, NodeStatus,
-    Rack, RangeReplicas, ReplicaMap, Replication, ReplicationFactor, Topology,
-};
+use quorate_fixtures::Cluster;
+use quorate_ring::{Mode, NodeId, NodeStatus, RingShape, Topology};
 use quorate_schedule::{
-    Effect, End, Event, Job, Outcome, Policy, Round, RoundRequest, SelfAnswer, SelfView,
-    Transition, View,
+    Effect, End, Event, Group, Job, Outcome, Policy, Round, RoundRequest, SchemaView, SelfAnswer,
+    SelfView, Transition, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// `dc1 r1 4, dc1 r2 4`: nodes 10.0.0.0, 10.0.0.1, … in this order.
-pub fn nodes(text: &str) -> Vec<Node> {
-    let mut all = Vec::new();
-    for rack in text.split(',') {
-        let words: Vec<_> = rack.split_whitespace().collect();
-        for _ in 0..words[2].parse::<usize>().unwrap() {
-            let number = all.len();
-            all.push(Node {
-                host_id: Some(HostId::new(format!("host-{number}"))),
-                address: Address(
-                    format!("10.0.{}.{}", number / 250, number % 250).parse().unwrap(),
-                ),
-                data_center: DataCenter::new(words[0]),
-                rack: Rack::new(words[1]),
-                status: NodeStatus::UP_NORMAL,
-                version: None,
-            });
-        }
-    }
-    all
+/// Racks of replicas: nodes of different racks share ranges, nodes of one rack don't.
+pub fn racked(text: &str) -> Cluster {
+    Cluster::new(text).vnodes(64).shop()
 }
 
-/// A topology whose one keyspace has these replica sets, by node number.
-pub fn with_sets(nodes: Vec<Node>, sets: &[Vec<usize>]) -> Topology {
-    let factors =
-        nodes.iter().map(|n| (n.data_center.clone(), ReplicationFactor { all: 3, transient: 0 }));
-    let keyspace = Keyspace {
-        name: KeyspaceName::new("shop"),
-        replication: Replication::NetworkTopology(factors.collect()),
-    };
-    let range = |(i, set): (usize, &Vec<usize>)| RangeReplicas {
-        start: i.to_string(),
-        end: (i + 1).to_string(),
-        endpoints: set.iter().map(|n| nodes[*n].address).collect(),
-    };
-    let ranges: Vec<_> = sets.iter().enumerate().map(range).collect();
-    let replicas = ReplicaMap::new(&nodes, &[(keyspace.clone(), ranges)]).unwrap();
-    Topology {
-        cluster: ClusterName::new("test"),
-        partitioner: "Murmur3Partitioner".into(),
-        nodes,
-        keyspaces: vec![keyspace],
-        schema_versions: BTreeMap::new(),
-        replicas,
-    }
-}
-
-/// RF 3 over at least three racks a data center: any three nodes of three racks are replicas of some
-/// range, as vnodes make it.
-pub fn racked(text: &str) -> Topology {
-    let nodes = nodes(text);
-    let mut sets = Vec::new();
-    for a in 0..nodes.len() {
-        for b in a + 1..nodes.len() {
-            if nodes[a].data_center == nodes[b].data_center && nodes[a].rack != nodes[b].rack {
-                sets.push(vec![a, b]);
-            }
-        }
-    }
-    with_sets(nodes, &sets)
-}
-
-/// Every pair of a data center shares a range: one rack with vnodes.
-pub fn meshed(text: &str) -> Topology {
-    let nodes = nodes(text);
-    let mut sets = Vec::new();
-    for a in 0..nodes.len() {
-        for b in a + 1..nodes.len() {
-            if nodes[a].data_center == nodes[b].data_center {
-                sets.push(vec![a, b]);
-            }
-        }
-    }
-    with_sets(nodes, &sets)
+/// Every pair of a data center shares a range: one rack, three replicas.
+pub fn meshed(text: &str) -> Cluster {
+    let cluster = Cluster::new(text).vnodes(64);
+    let centers: BTreeSet<String> =
+        cluster.nodes.iter().map(|node| format!("{}=3", node.data_center)).collect();
+    cluster.keyspace("shop", &centers.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 /// How one node behaves.
@@ -118,6 +53,18 @@ impl Default for Manner {
 
 pub struct World {
     pub job: Job,
+    /// The cluster as it is; the job has a map of it.
+    pub cluster: Cluster,
+    /// When a new map is read, where one is.
+    pub map_read: Option<u64>,
+    pub maps: usize,
+    /// What the strategy's component answers.
+    pub groups: Result<Vec<Group>, String>,
+    pub proposals: usize,
+    /// More schema versions, and who has them.
+    pub schemas: BTreeMap<String, BTreeSet<NodeId>>,
+    /// What a node streams.
+    pub streams: BTreeMap<NodeId, String>,
     pub now: u64,
     pub manners: BTreeMap<NodeId, Manner>,
     /// Down for everyone, whatever the job does.
@@ -145,14 +92,21 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(topology: Topology, policy: Policy) -> Self {
-        let targets = topology.ids().collect();
-        Self::with_targets(topology, targets, policy)
+    pub fn new(cluster: Cluster, policy: Policy) -> Self {
+        let targets = cluster.topology().ids().collect();
+        Self::with_targets(cluster, targets, policy)
     }
 
-    pub fn with_targets(topology: Topology, targets: BTreeSet<NodeId>, policy: Policy) -> Self {
+    pub fn with_targets(cluster: Cluster, targets: BTreeSet<NodeId>, policy: Policy) -> Self {
         Self {
-            job: Job::new(topology, &targets, policy).unwrap(),
+            job: Job::new(cluster.topology(), &targets, policy).unwrap(),
+            cluster,
+            map_read: None,
+            maps: 0,
+            groups: Ok(Vec::new()),
+            proposals: 0,
+            schemas: BTreeMap::new(),
+            streams: BTreeMap::new(),
             now: 1_000_000,
             manners: BTreeMap::new(),
             down: BTreeSet::new(),
@@ -212,20 +166,22 @@ impl World {
     }
 
     fn step(&mut self, until: u64) {
-        if self.round.is_none()
-            && let Some(request) = self.job.wants_round(self.now)
-            && request.not_before <= self.now
-        {
-            self.round = Some((self.now, request));
+        if self.round.is_none() && self.job.next_round(self.now).is_some_and(|at| at <= self.now) {
+            self.round = Some((self.now, self.job.round(self.now)));
         }
         let ends = self.running.values().copied().min();
         let round = self.round.as_ref().map(|(began, _)| began + self.round_takes);
         let due = match self.round {
             Some(_) => None,
-            None => self.job.wants_round(self.now).map(|r| r.not_before),
+            None => self.job.next_round(self.now),
         };
-        let next = [ends, round, due, self.job.next_deadline()].into_iter().flatten().min();
-        self.now = next.unwrap_or(until).max(self.now).min(until);
+        let times = [ends, round, due, self.map_read, self.job.next_deadline()];
+        self.now = times.into_iter().flatten().min().unwrap_or(until).max(self.now).min(until);
+        if self.map_read.is_some_and(|at| at <= self.now) {
+            self.map_read = None;
+            self.maps += 1;
+            self.tell(Event::Mapped(self.topology().into()));
+        }
         let over: Vec<_> =
             self.running.iter().filter(|(_, at)| **at <= self.now).map(|(id, _)| *id).collect();
         for node in over {
@@ -270,11 +226,25 @@ impl World {
             return *shown;
         }
         let late = self.since_end(node).is_some_and(|since| since < self.of(node).up_after);
+        let up = self.cluster.nodes[node.index()].status;
         if self.down.contains(&node) || self.running.contains_key(&node) || late {
-            NodeStatus::DOWN_NORMAL
+            NodeStatus { liveness: NodeStatus::DOWN_NORMAL.liveness, ..up }
         } else {
-            NodeStatus::UP_NORMAL
+            up
         }
+    }
+
+    /// A map of the cluster as it is, and as everyone shows it.
+    pub fn topology(&self) -> Topology {
+        let mut cluster = self.cluster.clone();
+        for (number, node) in (0..).map(NodeId).zip(&mut cluster.nodes) {
+            node.status = self.status(number);
+        }
+        cluster.topology()
+    }
+
+    fn shape(&self) -> RingShape {
+        RingShape::of(&self.cluster.rows(|number| self.status(NodeId(number as u32))))
     }
 
     fn statuses(&self) -> BTreeMap<NodeId, NodeStatus> {
@@ -289,7 +259,7 @@ impl World {
                     statuses.insert(*node, NodeStatus::DOWN_NORMAL);
                 }
             }
-            View { observer: *id, statuses }
+            View { observer: *id, statuses, shape: self.shape() }
         };
         let own = |id: &NodeId| {
             let (manner, since) = (self.of(*id), self.since_end(*id).unwrap_or(0));
@@ -300,17 +270,29 @@ impl World {
             }
             let generation = if manner.new_process { 2 } else { 1 };
             let serving = since >= manner.serves_after;
-            let answer = Ok(SelfAnswer { statuses, serving, generation });
+            let streams = self.streams.get(id).cloned().into_iter().collect();
+            let shape = self.shape();
+            let answer = Ok(SelfAnswer { statuses, serving, generation, shape, streams });
             SelfView { node: *id, answer, late: false }
         };
         Round {
             began,
             ended: self.now,
             seen: began + self.seen_after.unwrap_or(self.round_takes),
+            schema: Some(self.schema()),
             views: request.observers.iter().map(view).collect(),
             selves: request.subjects.iter().map(own).collect(),
             generations: request.starters.iter().map(|id| (*id, self.generation(id))).collect(),
         }
+    }
+
+    fn schema(&self) -> SchemaView {
+        let up = self.job.topology().ids().filter(|id| self.status(*id).is_up_normal());
+        let others: BTreeSet<NodeId> = self.schemas.values().flatten().copied().collect();
+        let rest = up.clone().filter(|id| !others.contains(id)).collect();
+        let mut versions = self.schemas.clone();
+        versions.insert(self.cluster.schema_version.clone(), rest);
+        SchemaView { versions, releases: up.map(|id| (id, "5.0.4".to_owned())).collect() }
     }
 
     fn effects(&mut self) {
@@ -321,6 +303,7 @@ impl World {
                     if self.down.remove(&node) {
                         self.rescued.insert(node);
                     }
+                    assert_ne!(self.cluster.nodes[node.index()].status.mode, Mode::Joining);
                     self.ended.remove(&node);
                     self.starts.push((self.now, node));
                     self.running.insert(node, self.now + self.of(node).takes);
@@ -329,6 +312,12 @@ impl World {
                     self.running.remove(&node);
                 }
                 Effect::Healthy(_) => {}
+                Effect::ReadMap(_) => self.map_read = Some(self.now + 500),
+                Effect::Propose => {
+                    self.proposals += 1;
+                    let answer = self.groups.clone();
+                    self.job.handle(Event::Proposed(answer), self.now);
+                }
                 Effect::Over(end) => self.end = Some(end),
             }
         }

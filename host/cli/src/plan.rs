@@ -1,0 +1,39 @@
+//! `plan`: what a job would do. Reads the ring and starts nothing.
+use crate::{
+    args::Output,
+    error::CliError,
+    launch::{Launch, Prepared, prepare},
+    session::Session,
+    watch::say,
+};
+use quorate_runner::{groups, strategy_view};
+use quorate_schedule::{Job, Waves};
+use quorate_views::PlanView;
+
+/// Prints the plan. Gives the exit code.
+pub(crate) async fn plan(launch: Launch, output: Output) -> Result<u8, CliError> {
+    let session = Session::open()?;
+    let Prepared { created, guard, warnings, strategy, .. } = prepare(&launch, &session).await?;
+    let (topology, policy) = (&created.topology, &created.policy);
+    let (waves, dropped) = match strategy {
+        None => (Waves::plan(topology, &guard, policy, &created.targets), Vec::new()),
+        Some(strategy) => {
+            let mut job = Job::new(topology.clone(), &created.targets, policy.clone())
+                .map_err(CliError::not_started)?;
+            let view = strategy_view(&created, &created.hosts, &mut job);
+            let proposal = strategy.propose(view).await.map_err(CliError::not_started)?;
+            let (waves, proposed) =
+                Waves::of_groups(topology, &guard, policy, &created.targets, groups(proposal));
+            (waves, proposed.dropped)
+        }
+    };
+    let dropped = dropped.iter().map(|what| format!("the strategy's answer: {what}"));
+    let warnings: Vec<String> = warnings.into_iter().chain(dropped).collect();
+    let whole = launch.show.verbose > 0;
+    let view = PlanView { created: &created, waves: &waves, warnings: &warnings, whole };
+    match output {
+        Output::Text => say(view.text().trim_end()),
+        Output::Json => say(&view.json().to_string()),
+    }
+    Ok(0)
+}

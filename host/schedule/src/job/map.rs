@@ -1,0 +1,117 @@
+//! A new map of the cluster, and a new proposal of the strategy's component.
+use super::{Effect, Job, Phase};
+use crate::{Group, Proposed, Round, StopCause, Strategy, Transition, observe};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use quorate_ring::{NodeId, Topology};
+
+/// How many nodes are tried for a new map.
+const READERS: usize = 3;
+
+impl Job {
+    /// Compares what a round shows with what the map was made from.
+    pub(super) fn compare(&mut self, round: &Round) {
+        let views = || round.views.iter().filter(|view| !self.is_own(round, view.observer));
+        let differs = |shape: &_| self.topology.shape.difference(shape);
+        let strange = views().find_map(|view| Some((view.observer, differs(&view.shape)?)));
+        let known = |version: &String| self.topology.schema_versions.contains_key(version);
+        let schema = round.schema.iter().flat_map(|schema| schema.versions.keys());
+        let new_version = schema.filter(|version| !known(version)).min();
+        let name = |id: NodeId| self.topology.node(id).address;
+        let (why, agreed) = match (strange, new_version) {
+            (Some((observer, address)), _) => {
+                let shape = views().find(|view| view.observer == observer).map(|v| &v.shape);
+                let agreed = views().all(|view| Some(&view.shape) == shape);
+                let what = match agreed {
+                    true => format!("{address} changed its place in the ring"),
+                    false => format!("{} shows {address} otherwise than others", name(observer)),
+                };
+                (what, agreed)
+            }
+            (None, Some(version)) => {
+                (format!("the schema changed, its version is {version}"), true)
+            }
+            (None, None) => {
+                if !self.reading_map {
+                    self.outdated = None;
+                }
+                return;
+            }
+        };
+        self.outdated = Some(why);
+        if agreed && !self.reading_map {
+            self.reading_map = true;
+            let unfit = &self.out() | &self.state.down;
+            let readers = observe::observers(&self.topology, &unfit, self.rounds, READERS);
+            self.effects.push_back(Effect::ReadMap(readers));
+        }
+    }
+
+    /// A node that waits may be fresh and know but a part of the ring.
+    fn is_own(&self, round: &Round, observer: NodeId) -> bool {
+        round.selves.iter().any(|own| own.node == observer)
+    }
+
+    pub(super) fn mapped(&mut self, topology: Topology, now: u64) {
+        self.reading_map = false;
+        self.outdated = None;
+        let topology = topology.renumbered(&self.topology);
+        self.step(Transition::Mapped(topology.clone().into()), now);
+        self.topology = topology;
+        self.ready = None;
+        // What was seen was seen of the old ring.
+        self.seen = None;
+        let left: Vec<NodeId> =
+            self.topology.gone.iter().copied().filter(|id| self.is_waiting(*id)).collect();
+        for node in left {
+            self.step(Transition::LeftCluster { node }, now);
+        }
+        self.propose();
+    }
+
+    /// Asks the strategy's component, if there is one; once at a time.
+    pub(super) fn propose(&mut self) {
+        if self.policy.strategy != Strategy::Component {
+            return;
+        }
+        self.propose_again = self.proposing;
+        if !self.proposing {
+            self.proposing = true;
+            self.effects.push_back(Effect::Propose);
+        }
+    }
+
+    pub(super) fn proposal(&mut self, answer: Result<Vec<Group>, String>, now: u64) {
+        self.proposing = false;
+        match answer {
+            Ok(groups) => {
+                let phase = |id: NodeId| self.state.nodes.get(&id).map(|run| run.phase);
+                let proposed = Proposed::checked(groups, &self.topology, phase);
+                self.step(Transition::Proposed(proposed), now);
+                if self.propose_again {
+                    self.propose();
+                }
+            }
+            Err(why) => self.stop(StopCause::Strategy(why.to_string()), now),
+        }
+    }
+
+    /// Stops where the strategy's component asks for a pause after a group that has ended.
+    pub(super) fn pause_between_groups(&mut self, now: u64) {
+        let Some(proposed) = &self.state.proposed else { return };
+        let open = |id: &NodeId| {
+            let phase = self.state.nodes.get(id).map(|run| run.phase);
+            matches!(phase, Some(Phase::Waiting | Phase::Running | Phase::Confirming))
+        };
+        let ended = |group: &Group| !group.nodes.iter().any(open);
+        let before = proposed.groups.iter().take_while(|group| ended(group)).count();
+        let left = self.state.nodes.values().any(|run| run.phase == Phase::Waiting);
+        let pause = proposed.groups[..before].iter().rposition(|group| group.pause_after);
+        if let Some(place) = pause.filter(|place| left && *place + 1 == before) {
+            self.stop(StopCause::GroupDone(place as u32 + 1), now);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a person should know of a cluster before anything is done to it.
+use quorate_ring::{DataCenter, Keyspace, Replication, Topology};
+use quorate_schedule::{Family, Guard, Policy, SchemaView};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One sentence each; none where all is well.
+pub fn findings(topology: &Topology, guard: &Guard, policy: &Policy) -> Vec<String> {
+    let mut found = Vec::new();
+    if policy.guards() {
+        found.extend(bears_none(guard));
+        found.extend(below(topology, guard));
+    }
+    found.extend(phantoms(topology));
+    found.extend(system_auth(topology));
+    found.extend(simple_in_several(topology));
+    found.extend(topology.doubts.iter().map(|doubt| doubt.text(topology)));
+    found.extend(not_up(topology));
+    found.extend(schema(topology));
+    found
+}
+
+/// Keyspaces that lose their level with any one node, whatever the order: the tightest first, the rest
+/// counted.
+fn bears_none(guard: &Guard) -> Option<String> {
+    let families = guard.bears_none();
+    let costly: Vec<&(&Family, usize)> =
+        families.iter().filter(|(family, _)| !family.accepted).collect();
+    let (first, nodes) = costly.first()?;
+    let place = match &first.data_center {
+        Some(dc) => format!(" in {dc}"),
+        None => String::new(),
+    };
+    let keyspaces: BTreeSet<_> =
+        costly.iter().flat_map(|(family, _)| &family.keyspaces).collect();
+    let others = match keyspaces.len() {
+        1 => String::new(),
+        2 => "; so it is with one more keyspace".into(),
+        n => format!("; so it is with {} more keyspaces", n - 1),
+    };
+    Some(format!(
+        "{} has {} {}{place}: any of {nodes} nodes that is out costs some of its ranges their {}, in any \
+         order; they go one at a time{others}",
+        first.keyspaces[0],
+        first.factor,
+        if first.factor == 1 { "replica" } else { "replicas" },
+        first.level,
+    ))
+}
+
+/// Ranges that have lost their level already.
+fn below(topology: &Topology, guard: &Guard) -> Vec<String> {
+    let mut outs = guard.nobody_out();
+    let shown = topology.ids().map(|id| (id, topology.node(id).status));
+    let not_up = shown.filter(|(_, s)| !s.is_up_normal()).map(|(id, s)| (id, Some(s))).collect();
+    outs.update(guard, &not_up, &BTreeSet::new(), BTreeMap::new());
+    let text = |set: quorate_schedule::SetReason| {
+        format!("below its level already: {}", set.text(topology))
+    };
+    guard.below(topology, &outs).into_iter().map(text).collect()
+}
+
+/// Data centers that keyspaces list and no node is in.
+fn phantoms(topology: &Topology) -> Vec<String> {
+    let living: BTreeSet<&DataCenter> = topology.data_centers().into_iter().collect();
+    let mut gone: BTreeMap<&DataCenter, Vec<&str>> = BTreeMap::new();
+    for keyspace in &topology.keyspaces {
+        if let Replication::NetworkTopology(factors) = &keyspace.replication {
+            for (dc, factor) in factors {
+                if factor.all > 0 && !living.contains(dc) {
+                    gone.entry(dc).or_default().push(keyspace.name.as_str());
+                }
+            }
+        }
+    }
+    let text = |(dc, keyspaces): (&DataCenter, Vec<&str>)| {
+        format!("{} replicated to {dc}, which has no node: it holds nothing here, but QUORUM counts it", are(&keyspaces))
+    };
+    gone.into_iter().map(text).collect()
+}
+
+fn are(names: &[&str]) -> String {
+    match names {
+        [one] => format!("{one} is"),
+        [one, other] => format!("{one} and {other} are"),
+        [one, rest @ ..] => format!("{one} and {} more keyspaces are", rest.len()),
+        [] => String::new(),
+    }
+}
+
+/// Logins read `system_auth`; as it comes it has one replica.
+fn system_auth(topology: &Topology) -> Option<String> {
+    let keyspace = topology.keyspaces.iter().find(|ks| ks.name.as_str() == "system_auth")?;
+    if keyspace.is_guarded() {
+        return None;
+    }
+    let mut counts: BTreeMap<&DataCenter, usize> = BTreeMap::new();
+    for id in topology.ids() {
+        *counts.entry(&topology.node(id).data_center).or_default() += 1;
+    }
+    if counts.values().all(|nodes| *nodes < 3) {
+        return None;
+    }
+    let factors: Vec<String> =
+        counts.iter().map(|(dc, nodes)| format!("'{dc}': {}", nodes.min(&3))).collect();
+    Some(format!(
+        "system_auth isn't guarded, for it has too few replicas to bear a node out: logins may fail \
+         meanwhile where they are used; ALTER KEYSPACE system_auth WITH replication = {{'class': \
+         'NetworkTopologyStrategy', {}}}; and a repair of it help",
+        factors.join(", ")
+    ))
+}
+
+fn simple_in_several(topology: &Topology) -> Option<String> {
+    let several = topology.data_centers().len() > 1;
+    let simple = |ks: &&Keyspace| {
+        matches!(ks.replication, Replication::Simple(_)) && ks.is_guarded() && several
+    };
+    let names: Vec<&str> =
+        topology.keyspaces.iter().filter(simple).map(|ks| ks.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} replicated by SimpleStrategy, which knows no data centers: its quorum is taken over all of them",
+            are(&names)
+        )
+    })
+}
+
+fn not_up(topology: &Topology) -> Option<String> {
+    let other = topology.ids().map(|id| topology.node(id)).filter(|n| !n.status.is_up_normal());
+    let shown: Vec<String> =
+        other.map(|node| format!("{} of {} is {}", node.address, node.data_center, node.status)).collect();
+    let more = match shown.len() {
+        0..=5 => String::new(),
+        n => format!(", and {} more", n - 5),
+    };
+    (!shown.is_empty()).then(|| format!("{}{more}", shown[..shown.len().min(5)].join(", ")))
+}
+
+fn schema(topology: &Topology) -> Vec<String> {
+    let counts = SchemaView::of(topology).counts();
+    let several = counts.into_iter().filter(|(_, versions)| *versions > 1);
+    several
+        .map(|(release, versions)| match release.is_empty() {
+            true => format!("the cluster has {versions} schema versions already"),
+            false => format!("nodes of {release} have {versions} schema versions already"),
+        })
+        .collect()
+}
