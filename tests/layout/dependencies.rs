@@ -3,7 +3,7 @@ use crate::workspace::Graph;
 use std::collections::BTreeSet;
 
 /// Each crate and those of ours that it may be built with. Dev-dependencies are free.
-const RULES: [(&str, &[&str]); 16] = [
+const RULES: [(&str, &[&str]); 17] = [
     ("contract", &[]),
     ("ring", &[]),
     ("schedule", &["ring"]),
@@ -37,7 +37,9 @@ const RULES: [(&str, &[&str]); 16] = [
         ],
     ),
     ("tests", &[]),
-    ("fixtures", &["journal", "ring", "schedule"]),
+    // Shares nothing with what it is held against.
+    ("oracle", &[]),
+    ("fixtures", &["journal", "oracle", "ring", "schedule"]),
 ];
 
 /// An edge: the ports and the words that they use.

@@ -26,13 +26,16 @@ pub(crate) async fn load_all() -> Result<Vec<Arc<dyn CommandHost>>, CliError> {
     Ok(loaded)
 }
 
-/// Loads a strategy's component.
-pub(crate) async fn load_strategy(name: &str) -> Result<Arc<dyn StrategyHost>, CliError> {
+/// Loads a strategy's component, with limits for it.
+pub(crate) async fn load_strategy(
+    name: &str,
+    limits: &[String],
+) -> Result<Arc<dyn StrategyHost>, CliError> {
     let bundled = strategies().iter().find(|strategy| strategy.name == name).ok_or_else(|| {
         let names: Vec<&str> = strategies().iter().map(|strategy| strategy.name).collect();
         CliError::usage(format!("there is no strategy {name}"))
             .hint(format!("there are: one, topology, quorum, all, {}", names.join(", ")))
     })?;
-    let strategy = Session::engine(&[])?.load_strategy(bundled.name, bundled.bytes).await;
+    let strategy = Session::engine(limits)?.load_strategy(bundled.name, bundled.bytes).await;
     Ok(strategy.map_err(CliError::not_started)?)
 }

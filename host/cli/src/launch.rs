@@ -68,7 +68,14 @@ pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepar
     filter_centers(&found.topology, &launch.order.dc_filter, &mut targets)?;
     let (stage, impact) = stage(launch, &found.topology).await?;
     let Chosen { policy, component, strategy } =
-        policy::choose(&launch.order, launch.command.manifest(), impact, &found.topology).await?;
+        policy::choose(
+        &launch.order,
+        &launch.limits.plugin_limit,
+        launch.command.manifest(),
+        impact,
+        &found.topology,
+    )
+    .await?;
     let guard = Guard::new(&found.topology, &policy);
     let costly = policy.guards() && guard.bears_none().iter().any(|(family, _)| !family.accepted);
     let mut warnings: Vec<String> =

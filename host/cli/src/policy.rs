@@ -22,6 +22,7 @@ pub(crate) struct Chosen {
 /// Decides, or refuses what doesn't go together.
 pub(crate) async fn choose(
     order: &OrderArgs,
+    limits: &[String],
     manifest: &Manifest,
     declared: Impact,
     topology: &Topology,
@@ -51,7 +52,7 @@ pub(crate) async fn choose(
     }
     let (component, host) = match strategy {
         Strategy::Component => {
-            let host = commands::load_strategy(name).await?;
+            let host = commands::load_strategy(name, limits).await?;
             let arguments = plugin_args::given(&host.manifest().arguments, &order.strategy_arg)?;
             let component = Component {
                 name: host.manifest().name.clone(),

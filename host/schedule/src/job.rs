@@ -489,6 +489,9 @@ impl Job {
             return;
         }
         if left > 0 && self.state.stopping.is_none() {
+            if self.proposing {
+                return;
+            }
             let unnamed = |reason: &Reason| matches!(reason, Reason::NotProposed);
             let cause = match self.holds.values().all(unnamed) {
                 true => StopCause::NotProposed,

@@ -44,7 +44,7 @@ pub enum Reason {
     DataCenterFirst(DataCenter),
     /// The strategy's component has it in a later group.
     LaterGroup {
-        /// The group whose turn it is, counted from 1.
+        /// The group whose turn it is, counted from 1; 0: nodes of an earlier answer.
         turn: u32,
         /// The node's group.
         group: u32,
@@ -203,6 +203,9 @@ impl Reason {
             }
             Self::OneAtATime(node) => format(format_args!("{} runs, one at a time", name(*node))),
             Self::DataCenterFirst(dc) => format(format_args!("{dc} goes first")),
+            Self::LaterGroup { turn: 0, .. } => {
+                String::from("nodes of the strategy's earlier answer end first")
+            }
             Self::LaterGroup { turn, group } => {
                 format(format_args!("it is in group {group}, group {turn} goes first"))
             }

@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) down: BTreeSet<NodeId>,
     /// The groups of the strategy's component.
     pub(crate) proposed: Option<Proposed>,
+    /// The job stops once the nodes of an earlier answer have ended.
+    pub(crate) pauses_first: bool,
 }
 
 impl State {
@@ -67,6 +69,7 @@ impl State {
                 self.stopping = None;
                 self.end = None;
                 self.proposed = None;
+                self.pauses_first = false;
                 // A new run waits again for what the last one gave up.
                 self.nodes.values_mut().for_each(|run| run.stays_out = false);
             }
@@ -136,7 +139,17 @@ impl State {
             }
             // The job itself has the map.
             Transition::Mapped(_) => {}
-            Transition::Proposed(proposed) => self.proposed = Some(proposed.clone()),
+            Transition::Proposed(proposed) => {
+                // A pause that an earlier answer asked for after nodes that still run is kept.
+                let active = |id: &NodeId| {
+                    let phase = self.nodes.get(id).map(|run| run.phase);
+                    matches!(phase, Some(Phase::Running | Phase::Confirming))
+                };
+                let earlier = self.proposed.iter().flat_map(|before| &before.groups);
+                self.pauses_first |=
+                    earlier.clone().any(|g| g.pause_after && g.nodes.iter().any(active));
+                self.proposed = Some(proposed.clone());
+            }
             Transition::Held { node, reason } => {
                 self.change(*node, |run| run.held = Some(reason.clone()));
             }

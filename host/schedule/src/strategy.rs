@@ -51,7 +51,8 @@ pub(crate) struct Occupied<'a> {
     apart: &'a mut Apart,
     /// With data centers in turn: the one whose turn it is.
     turn: Option<DataCenter>,
-    /// Strategy `component`: the group whose turn it is, counted from 0, and each node's.
+    /// Strategy `component`: the group whose turn it is, counted from 1, and each node's. 0: nodes of an
+    /// earlier answer.
     groups: Option<(usize, BTreeMap<NodeId, usize>, &'a Proposed)>,
 }
 
@@ -84,10 +85,16 @@ impl<'a> Occupied<'a> {
             nodes.keys().filter(|id| open(id)).map(center).min().cloned()
         };
         let group_of = |proposed: &'a Proposed| {
+            let numbered = (1..).zip(&proposed.groups);
+            let of: BTreeMap<NodeId, usize> = numbered
+                .flat_map(|(i, group)| group.nodes.iter().map(move |id| (*id, i)))
+                .collect();
+            // Nodes of an earlier answer are a group before the first.
+            let earlier = !policy.strategy_is_dynamic
+                && nodes.iter().any(|(id, run)| active(run.phase) && !of.contains_key(id));
             let turn = proposed.groups.iter().position(|group| group.nodes.iter().any(open));
-            let numbered = (0..).zip(&proposed.groups);
-            let of = numbered.flat_map(|(i, group)| group.nodes.iter().map(move |id| (*id, i)));
-            (turn.unwrap_or(proposed.groups.len()), of.collect(), proposed)
+            let turn = if earlier { 0 } else { turn.unwrap_or(proposed.groups.len()) + 1 };
+            (turn, of, proposed)
         };
         let busy: BTreeSet<NodeId> = busy.collect();
         if policy.strategy == Strategy::Topology {
@@ -183,10 +190,9 @@ impl<'a> Occupied<'a> {
         let Some((turn, of, proposed)) = &self.groups else { return Some(Reason::Proposing) };
         let Some(group) = of.get(&node) else { return Some(Reason::NotProposed) };
         if group != turn {
-            let number = |group: &usize| *group as u32 + 1;
-            return Some(Reason::LaterGroup { turn: number(turn), group: number(group) });
+            return Some(Reason::LaterGroup { turn: *turn as u32, group: *group as u32 });
         }
-        let limit = proposed.groups[*group].max_out?;
+        let limit = proposed.groups[*group - 1].max_out?;
         let busy = self.busy.iter().filter(|id| of.get(id) == Some(group)).count();
         (busy >= limit as usize).then_some(Reason::GroupFull(limit))
     }

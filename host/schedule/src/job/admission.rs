@@ -180,7 +180,7 @@ impl Job {
             .or_else(|| waiting.iter().copied().find(|id| self.state.down.contains(id)))
     }
 
-    fn active(&self) -> impl Iterator<Item = NodeId> {
+    pub(super) fn active(&self) -> impl Iterator<Item = NodeId> {
         let active = |run: &NodeRun| matches!(run.phase, Phase::Running | Phase::Confirming);
         self.state.nodes.iter().filter(move |(_, run)| active(run)).map(|(id, _)| *id)
     }

@@ -64,9 +64,7 @@ impl Job {
         if ended && stable_ms >= self.policy.stable_ms {
             self.watched.remove(&node);
             self.step(Transition::Confirmed { node }, now);
-            if self.policy.strategy_is_dynamic {
-                self.propose();
-            }
+            self.propose_if_dynamic();
         }
     }
 
@@ -82,6 +80,7 @@ impl Job {
             return; // Its time was over before; the end comes too late to count.
         }
         self.step(Transition::Ended { node, outcome }, now);
+        self.propose_if_dynamic();
         let given_up = self.state.nodes.get(&node).is_some_and(|run| run.stays_out);
         if self.policy.observes() && !given_up {
             self.watched.entry(node).or_insert((now, None));

@@ -84,6 +84,13 @@ impl Job {
         }
     }
 
+    /// Asks again after a node has ended or is back, where the component wants that.
+    pub(super) fn propose_if_dynamic(&mut self) {
+        if self.policy.strategy_is_dynamic {
+            self.propose();
+        }
+    }
+
     pub(super) fn proposal(&mut self, answer: Result<Vec<Group>, String>, now: u64) {
         self.proposing = false;
         match answer {
@@ -106,9 +113,13 @@ impl Job {
             let phase = self.state.nodes.get(id).map(|run| run.phase);
             matches!(phase, Some(Phase::Waiting | Phase::Running | Phase::Confirming))
         };
+        let left = self.state.nodes.values().any(|run| run.phase == Phase::Waiting);
+        if self.state.pauses_first && left && self.active().next().is_none() {
+            self.stop(StopCause::GroupDone(1), now);
+            return;
+        }
         let ended = |group: &Group| !group.nodes.iter().any(open);
         let before = proposed.groups.iter().take_while(|group| ended(group)).count();
-        let left = self.state.nodes.values().any(|run| run.phase == Phase::Waiting);
         let pause = proposed.groups[..before].iter().rposition(|group| group.pause_after);
         if let Some(place) = pause.filter(|place| left && *place + 1 == before) {
             self.stop(StopCause::GroupDone(place as u32 + 1), now);
