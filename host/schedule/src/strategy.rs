@@ -80,10 +80,6 @@ impl<'a> Occupied<'a> {
         let open = |id: &NodeId| {
             nodes.get(id).is_some_and(|run| run.phase == Phase::Waiting || active(run.phase))
         };
-        let turn = || {
-            let center = |id: &NodeId| &topology.node(*id).data_center;
-            nodes.keys().filter(|id| open(id)).map(center).min().cloned()
-        };
         let group_of = |proposed: &'a Proposed| {
             let numbered = (1..).zip(&proposed.groups);
             let of: BTreeMap<NodeId, usize> = numbered
@@ -96,6 +92,17 @@ impl<'a> Occupied<'a> {
             let turn = if earlier { 0 } else { turn.unwrap_or(proposed.groups.len()) + 1 };
             (turn, of, proposed)
         };
+        let groups = proposed.map(group_of);
+        // Data centers take turns within a group.
+        let in_turn = |id: &&NodeId| {
+            let runs = nodes.get(*id).is_some_and(|run| active(run.phase));
+            groups.as_ref().is_none_or(|(turn, of, _)| runs || of.get(*id) == Some(turn))
+        };
+        let turn = || {
+            let center = |id: &NodeId| &topology.node(*id).data_center;
+            nodes.keys().filter(|id| open(id)).filter(in_turn).map(center).min().cloned()
+        };
+        let turn = if policy.dc_parallel { None } else { turn() };
         let busy: BTreeSet<NodeId> = busy.collect();
         if policy.strategy == Strategy::Topology {
             let pausing = pausing.iter().map(|(id, _)| *id);
@@ -108,8 +115,8 @@ impl<'a> Occupied<'a> {
             busy,
             pausing,
             apart,
-            turn: if policy.dc_parallel { None } else { turn() },
-            groups: proposed.map(group_of),
+            turn,
+            groups,
         }
     }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
 use quorate_fixtures::Cluster;
-use quorate_ring::{Mode, NodeId, NodeStatus, RingShape, Topology};
+use quorate_ring::{Liveness, Mode, NodeId, NodeStatus, RingShape, Topology};
 use quorate_schedule::{
     Effect, End, Event, Group, Job, Outcome, Policy, Round, RoundRequest, SchemaView, SelfAnswer,
     SelfView, Transition, View,
@@ -51,7 +51,20 @@ impl Default for Manner {
     }
 }
 
+/// Nodes that started at one moment.
+pub struct Batch {
+    pub starts: BTreeSet<NodeId>,
+    /// Who was out before: because of the job, or down when the cluster was last looked at.
+    pub out_before: BTreeSet<NodeId>,
+    /// The cluster as it was then.
+    pub seen: Cluster,
+}
+
 pub struct World {
+    pub batches: Vec<Batch>,
+    /// As the newest successful look found it: the cluster, and who wasn't up.
+    pub seen: (Cluster, BTreeSet<NodeId>),
+    out_before: BTreeSet<NodeId>,
     pub job: Job,
     /// The cluster as it is; the job has a map of it.
     pub cluster: Cluster,
@@ -91,6 +104,14 @@ pub struct World {
     pub rounds: usize,
 }
 
+fn called_down(round: &Round, node: NodeId) -> bool {
+    let mut others = round.views.iter().filter(|view| view.observer != node).peekable();
+    others.peek().is_some()
+        && others.all(|view| {
+            view.statuses.get(&node).is_some_and(|status| status.liveness == Liveness::Down)
+        })
+}
+
 impl World {
     pub fn new(cluster: Cluster, policy: Policy) -> Self {
         let targets = cluster.topology().ids().collect();
@@ -100,6 +121,9 @@ impl World {
     pub fn with_targets(cluster: Cluster, targets: BTreeSet<NodeId>, policy: Policy) -> Self {
         Self {
             job: Job::new(cluster.topology(), &targets, policy).unwrap(),
+            batches: Vec::new(),
+            seen: (cluster.clone(), BTreeSet::new()),
+            out_before: BTreeSet::new(),
             cluster,
             map_read: None,
             maps: 0,
@@ -194,7 +218,14 @@ impl World {
                 self.rounds += 1;
                 let event = match self.rounds_fail {
                     true => Event::RoundFailed("nobody answers".into()),
-                    false => Event::Observed(self.observe(began, &request)),
+                    false => {
+                        let round = self.observe(began, &request);
+                        let mut out = self.not_answering();
+                        // Where everybody else calls a node down, it is down for all that can be known.
+                        out.extend(self.dissent.iter().filter(|id| called_down(&round, **id)));
+                        self.seen = (self.cluster.clone(), out);
+                        Event::Observed(round)
+                    }
                 };
                 self.tell(event);
             } else {
@@ -295,7 +326,19 @@ impl World {
         SchemaView { versions, releases: up.map(|id| (id, "5.0.4".to_owned())).collect() }
     }
 
+    /// Nodes that don't answer as a node of the ring should.
+    fn not_answering(&self) -> BTreeSet<NodeId> {
+        let known = self.job.topology().nodes.len() as u32;
+        let out = |id: &NodeId| {
+            let status = self.status(*id);
+            let joins = status.mode == Mode::Joining && status.liveness == Liveness::Up;
+            !status.is_up_normal() && !joins
+        };
+        (0..known.min(self.cluster.nodes.len() as u32)).map(NodeId).filter(out).collect()
+    }
+
     fn effects(&mut self) {
+        let begun = self.starts.len();
         while let Some(effect) = self.job.poll() {
             match effect {
                 Effect::Record(transition) => self.record.push((self.now, transition)),
@@ -321,6 +364,14 @@ impl World {
                 Effect::Over(end) => self.end = Some(end),
             }
         }
+        if self.starts.len() > begun {
+            let starts: BTreeSet<NodeId> = self.starts[begun..].iter().map(|(_, id)| *id).collect();
+            let out_before = self.out_before.union(&self.seen.1).copied().collect();
+            let seen = self.seen.0.clone();
+            self.batches.push(Batch { starts, out_before, seen });
+        }
+        let by_job = self.job.nodes().iter().filter(|(_, run)| run.out).map(|(id, _)| *id);
+        self.out_before = by_job.collect();
         let out = self.job.nodes().values().filter(|run| run.out).count();
         self.most = self.most.max(out.max(self.running.len()));
     }
