@@ -18,8 +18,8 @@ pub struct Guard {
     /// Whether it decides anything: not for commands without an impact, nor where it was switched off.
     on: bool,
     pub(crate) sets: GuardedSets,
-    /// Per node the number of its data center.
-    center: Vec<u32>,
+    /// Per node the number of its data center; none for nodes that left with it.
+    center: Vec<Option<usize>>,
     centers: Vec<Center>,
     /// A node anywhere because of which pending replicas can't be told.
     unclear: Option<Unclear>,
@@ -59,7 +59,7 @@ impl Guard {
     /// Counts the replica sets of a topology.
     pub fn new(topology: &Topology, policy: &Policy) -> Self {
         let names = topology.data_centers();
-        let number = |dc: &DataCenter| names.binary_search(&dc).unwrap_or(0) as u32;
+        let number = |dc: &DataCenter| names.binary_search(&dc).ok();
         let change_allowed = policy.guarantee.allow_topology_change;
         let unclear = |dc: Option<&DataCenter>| {
             if change_allowed { None } else { topology.unclear(dc) }
@@ -201,7 +201,9 @@ pub fn may_start(topology: &Topology, guard: &Guard, outs: &Outs, node: NodeId) 
     if let Some(status) = outs.not_up.get(&node) {
         return Verdict::Hold(Reason::Unsettled(*status));
     }
-    let number = guard.center[node.index()] as usize;
+    let Some(number) = guard.center[node.index()] else {
+        return Verdict::Hold(Reason::Unsettled(None));
+    };
     let center = &guard.centers[number];
     let mine = guard.sets.of(node);
     let reaches_out = || mine.iter().any(|set| guard.sets.family(*set).data_center.is_none());
@@ -256,8 +258,9 @@ impl Outs {
             let count = &mut self.lost[*set as usize];
             *count = lost(*count);
         }
-        let count = &mut self.in_center[guard.center[node.index()] as usize];
-        *count = nodes(*count);
+        if let Some(center) = guard.center[node.index()] {
+            self.in_center[center] = nodes(self.in_center[center]);
+        }
     }
 
     /// Replaces what was known: what the newest round showed, and which nodes this job has out.

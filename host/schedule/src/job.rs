@@ -417,7 +417,7 @@ impl Job {
             | Reason::RoundFailed(_)
             | Reason::TopologyChange(_)
             | Reason::NewMap(_) => true,
-            Reason::ReplicaSet(set) => set.out.iter().any(|(_, cause)| cause.is_shown()),
+            Reason::ReplicaSet(set) => set.may_pass(),
             Reason::MaxOut { .. } => !self.state.not_up.is_empty(),
             _ => false,
         };

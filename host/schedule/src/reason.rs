@@ -132,6 +132,11 @@ impl OutCause {
 }
 
 impl SetReason {
+    /// Whether it may pass without this job: a node comes back, or has joined.
+    pub fn may_pass(&self) -> bool {
+        !self.pending.is_empty() || self.out.iter().any(|(_, cause)| cause.is_shown())
+    }
+
     /// In words.
     pub fn text(&self, topology: &Topology) -> String {
         let name = |id: NodeId| topology.node(id).address.to_string();

@@ -225,7 +225,7 @@ impl Job {
         let by_job =
             self.state.not_up.keys().all(|id| self.state.nodes.get(id).is_some_and(|r| r.out));
         let held = |reason: &Reason| match reason {
-            Reason::ReplicaSet(set) => !set.out.iter().any(|(_, cause)| cause.is_shown()),
+            Reason::ReplicaSet(set) => !set.may_pass(),
             Reason::MaxOut { .. } => by_job,
             Reason::NeighbourRuns { .. }
             | Reason::OneAtATime(_)
