@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Logs(LogsArgs),
     /// Says why a node of a job waits, or where it is
     Explain(ExplainArgs),
+    /// Shows the ring: nodes, keyspaces, how many more nodes may go out; starts nothing
+    Topology(TopologyArgs),
     /// Goes on with a job: runs what wasn't started
     Continue(ContinueArgs),
 }
@@ -264,6 +266,37 @@ pub(crate) struct LogsArgs {
     /// Go on as long as the job runs
     #[arg(short, long, requires = "node")]
     pub(crate) follow: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TopologyArgs {
+    #[command(flatten)]
+    pub(crate) hosts: HostSpec,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = TopologyOutput::Text)]
+    pub(crate) output: TopologyOutput,
+    /// The ranges of this keyspace instead, each with its replicas
+    #[arg(long, value_name = "KEYSPACE")]
+    pub(crate) ranges: Option<String>,
+    /// After this long a nodetool is given up
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) nodetool_timeout: u64,
+    #[command(flatten)]
+    pub(crate) guarantee: GuaranteeArgs,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+}
+
+/// The form of a topology.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TopologyOutput {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// A picture of the ring
+    Svg,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -188,7 +188,7 @@ pub(crate) async fn read_ring(
 }
 
 /// The nodes that were named to run on.
-fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
+pub(crate) fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
     let mut named = spec.host.clone();
     if let Some(path) = &spec.host_file {
         let place = if path == Path::new("-") {

@@ -15,6 +15,7 @@ mod policy;
 mod resume;
 mod screen;
 mod session;
+mod topology;
 mod watch;
 
 use args::{Cli, HostSpec, LimitArgs, OrderArgs, PlanArgs, ShowArgs, SshArgs, Verb};
@@ -99,6 +100,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         Verb::Show { job } => jobs::show(&job),
         Verb::Logs(args) => jobs::logs(&args),
         Verb::Explain(args) => explain::explain(&args),
+        Verb::Topology(args) => topology::topology(args).await,
         Verb::Continue(args) => resume::resume(args).await,
     }
 }

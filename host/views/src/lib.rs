@@ -8,8 +8,10 @@ mod lines;
 mod paint;
 mod plan;
 mod reasons;
+mod svg;
 mod tables;
 mod time;
+mod topology;
 
 pub use board::{Board, Glance};
 pub use cells::{Cell, cell};
@@ -20,3 +22,4 @@ pub use plan::PlanView;
 pub use reasons::{explain, explain_json, reason_json};
 pub use tables::{JobRow, Progress, end_line, job_report, jobs_table, left_lines, progress};
 pub use time::{clock_time, duration};
+pub use topology::{TopologyView, ranges_json, ranges_text};

@@ -283,18 +283,20 @@ impl World {
     }
 
     pub fn observe(&self, began: u64, request: &RoundRequest) -> Round {
+        let shape = self.shape();
+        let seen = self.statuses();
         let view = |id: &NodeId| {
-            let mut statuses = self.statuses();
+            let mut statuses = seen.clone();
             for node in &self.dissent {
                 if request.observers.iter().find(|observer| *observer != node) == Some(id) {
                     statuses.insert(*node, NodeStatus::DOWN_NORMAL);
                 }
             }
-            View { observer: *id, statuses, shape: self.shape() }
+            View { observer: *id, statuses, shape: shape.clone() }
         };
         let own = |id: &NodeId| {
             let (manner, since) = (self.of(*id), self.since_end(*id).unwrap_or(0));
-            let mut statuses = self.statuses();
+            let mut statuses = seen.clone();
             statuses.insert(*id, NodeStatus::UP_NORMAL);
             if since < manner.sees_after {
                 statuses.retain(|other, _| other == id);
@@ -302,7 +304,7 @@ impl World {
             let generation = if manner.new_process { 2 } else { 1 };
             let serving = since >= manner.serves_after;
             let streams = self.streams.get(id).cloned().into_iter().collect();
-            let shape = self.shape();
+            let shape = shape.clone();
             let answer = Ok(SelfAnswer { statuses, serving, generation, shape, streams });
             SelfView { node: *id, answer, late: false }
         };
