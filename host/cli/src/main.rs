@@ -58,13 +58,13 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         true => Vec::new(),
         false => commands::load_all().await?,
     };
-    let mut plan = PlanArgs::augment_args(clap::Command::new("plan"))
+    let mut plan = clap::Command::new("plan")
         .about("Says what a command would do: the waves, what limits them, the warnings; starts nothing")
         .subcommand_required(true)
         .subcommand_value_name("COMMAND");
     for plugin in &plugins {
         let subcommand = plugin_args::subcommand(plugin.manifest());
-        plan = plan.subcommand(subcommand.clone());
+        plan = plan.subcommand(PlanArgs::augment_args(subcommand.clone()));
         cli = cli.subcommand(subcommand);
     }
     cli = cli.subcommand(plan);
@@ -80,10 +80,10 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
     let named = |name: &str| plugins.iter().find(|plugin| plugin.manifest().name == name).cloned();
     match matches.subcommand() {
         Some(("plan", matches)) => {
-            let args = PlanArgs::from_arg_matches(matches).map_err(CliError::usage)?;
             if let Some((name, matches)) = matches.subcommand()
                 && let Some(plugin) = named(name)
             {
+                let args = PlanArgs::from_arg_matches(matches).map_err(CliError::usage)?;
                 return plan::plan(read(plugin, matches).await?, args.output).await;
             }
         }

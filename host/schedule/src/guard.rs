@@ -4,7 +4,7 @@
 //! is known per set at any moment, so that a decision looks at the sets of one node and at nothing else.
 use crate::{
     Family, OutCause, Policy, Reason, SetReason,
-    sets::{GuardedSets, Head},
+    sets::GuardedSets,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -51,6 +51,8 @@ pub struct Outs {
     not_up: BTreeMap<NodeId, Option<NodeStatus>>,
     /// Per set, how many of its members are out.
     lost: Vec<u16>,
+    /// Per set, how many more of its members may go out: all that a decision looks at.
+    room: Vec<u16>,
     /// Per data center, how many nodes are out.
     in_center: Vec<usize>,
 }
@@ -101,6 +103,7 @@ impl Guard {
     pub fn nobody_out(&self) -> Outs {
         let mut outs = Outs::default();
         outs.lost.resize(self.sets.len(), 0);
+        outs.room = self.sets.numbers().map(|set| self.sets.head(set).room(0)).collect();
         outs.in_center.resize(self.centers.len(), 0);
         outs
     }
@@ -178,13 +181,6 @@ impl Guard {
             out: missing.collect(),
         }
     }
-
-    fn holds(&self, head: &Head, lost: u16) -> bool {
-        match head.bears_none() {
-            true => lost > 0,
-            false => head.members() - lost <= head.need,
-        }
-    }
 }
 
 /// Whether `node` may be started, whoever proposes it.
@@ -211,8 +207,7 @@ pub fn may_start(topology: &Topology, guard: &Guard, outs: &Outs, node: NodeId) 
     if let Some(unclear) = center.unclear.or(elsewhere) {
         return Verdict::Hold(Reason::TopologyChange(unclear));
     }
-    let lost = |set: &&u32| guard.holds(guard.sets.head(**set), outs.lost[**set as usize]);
-    if let Some(set) = mine.iter().find(lost) {
+    if let Some(set) = mine.iter().find(|set| outs.room[**set as usize] == 0) {
         return Verdict::Hold(Reason::ReplicaSet(guard.reason(topology, outs, *set).into()));
     }
     if outs.in_center[number] >= center.cap {
@@ -255,8 +250,9 @@ impl Outs {
         nodes: impl Fn(usize) -> usize,
     ) {
         for set in guard.sets.of(node) {
-            let count = &mut self.lost[*set as usize];
-            *count = lost(*count);
+            let place = *set as usize;
+            self.lost[place] = lost(self.lost[place]);
+            self.room[place] = guard.sets.head(*set).room(self.lost[place]);
         }
         if let Some(center) = guard.center[node.index()] {
             self.in_center[center] = nodes(self.in_center[center]);

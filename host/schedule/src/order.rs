@@ -13,7 +13,7 @@ use quorate_ring::{KeyspaceName, NodeId, Topology};
 /// How many random orders are tried where the others need more waves than the lower bound.
 const SHUFFLES: u64 = 8;
 /// More decisions than this aren't worth another order: waves times targets.
-const MOST_DECISIONS: usize = 200_000;
+const MOST_DECISIONS: usize = 100_000;
 
 /// The best order that is found: rack after rack, along the ring, by colours, and a few at random.
 /// The same input gives the same order.

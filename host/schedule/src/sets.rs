@@ -56,6 +56,15 @@ impl Head {
         (self.end - self.begin) as u16
     }
 
+    /// How many more members may go out where so many are out already. A set that bears none of them out in
+    /// any order may lose one.
+    pub(crate) fn room(&self, lost: u16) -> u16 {
+        match self.bears_none() {
+            true => u16::from(lost == 0),
+            false => (self.members() - lost).saturating_sub(self.need),
+        }
+    }
+
     /// Whether one member out is too many even where no other is: no order helps. Where a node is to come,
     /// it helps to wait for it.
     pub(crate) fn bears_none(&self) -> bool {

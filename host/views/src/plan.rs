@@ -35,7 +35,7 @@ impl PlanView<'_> {
         let most = waves.waves.iter().map(Vec::len).max().unwrap_or(0);
         let _ = writeln!(
             text,
-            "waves    {}, {most} nodes at most; no order needs fewer than {}",
+            "waves    {}, {most} at most at a time; no order needs fewer than {}",
             waves.waves.len(),
             waves.bound.waves
         );

@@ -41,8 +41,8 @@ impl TopologyView<'_> {
              .bad{{fill:#f77}} .soft{{fill:#999}} .back{{fill:#181818}} .ring{{stroke:#555}}}}</style>\n\
              <rect class=\"back\" width=\"100%\" height=\"100%\"/>\n\
              <text x=\"16\" y=\"26\" font-size=\"16\">{}: {} nodes, {} tokens, {} kept</text>\n\
-             <text class=\"soft\" x=\"16\" y=\"44\">a mark is a token in the colour of its rack; slack: how many \
-             more members of a node's tightest replica set may go out</text>\n",
+             <text class=\"soft\" x=\"16\" y=\"44\">marks: tokens, by rack; slack: further members that \
+             the tightest replica set bears out</text>\n",
             escaped(self.topology.cluster.as_str()),
             nodes.len(),
             self.topology.ring.owned().len(),
