@@ -76,6 +76,8 @@ pub struct World {
     pub proposals: usize,
     /// More schema versions, and who has them.
     pub schemas: BTreeMap<String, BTreeSet<NodeId>>,
+    /// Another ring, which one observer shows.
+    pub other_ring: Option<Cluster>,
     /// What a node streams.
     pub streams: BTreeMap<NodeId, String>,
     pub now: u64,
@@ -130,6 +132,7 @@ impl World {
             groups: Ok(Vec::new()),
             proposals: 0,
             schemas: BTreeMap::new(),
+            other_ring: None,
             streams: BTreeMap::new(),
             now: 1_000_000,
             manners: BTreeMap::new(),
@@ -292,7 +295,9 @@ impl World {
                     statuses.insert(*node, NodeStatus::DOWN_NORMAL);
                 }
             }
-            View { observer: *id, statuses, shape: shape.clone() }
+            let other = self.other_ring.as_ref().filter(|_| request.observers.last() == Some(id));
+            let other = other.map(|ring| RingShape::of(&ring.rows(|n| ring.nodes[n].status)));
+            View { observer: *id, statuses, shape: other.unwrap_or_else(|| shape.clone()) }
         };
         let own = |id: &NodeId| {
             let (manner, since) = (self.of(*id), self.since_end(*id).unwrap_or(0));
