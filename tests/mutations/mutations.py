@@ -128,8 +128,8 @@ MUTATIONS = [
         "phantoms-count",
         "a removed data center that is still listed holds every node for ever at QUORUM",
         SETS,
-        "        factor.all > 0 && centers.contains(dc)",
-        "        factor.all > 0 && (centers.contains(dc) || true)",
+        "factor.all > 0 && centers.contains(dc);",
+        "factor.all > 0 && (centers.contains(dc) || true);",
     ),
     Mutation(
         "judged-by-prefix",

@@ -177,6 +177,6 @@ async fn a_keyspace_that_cannot_bear_a_node_out_is_named() {
     spec.keyspaces.push(KeyspaceSpec::network_topology("lean", &[("dc1", 2)]));
     let stage = Stage::with(spec).await;
     let said = stage.job("run", &["--command", "true"]).await.code(0);
-    said.says("lean has 2 replicas in dc1: any of 3 nodes that is out costs");
+    said.says("lean (RF 2 in dc1) bears no replica out at LOCAL_QUORUM");
     stage.end().await;
 }

@@ -6,8 +6,8 @@ use crate::{
     watch::{complain, say},
 };
 use quorate_journal::JobView;
-use quorate_ring::{HostId, NodeId, Topology};
 use quorate_ports::{JobId, Stream};
+use quorate_ring::{HostId, NodeId, Topology};
 use quorate_store::{JobLock, output_path};
 use quorate_views::{JobRow, job_report, jobs_table};
 use std::{
@@ -41,7 +41,8 @@ pub(crate) fn durations(
     for job in session.store.jobs().map_err(stored)?.into_iter().rev().take(PAST_JOBS) {
         // One that another version wrote tells nothing.
         let Ok(past) = view(session, &job) else { continue };
-        if past.created.command.name != command || past.created.topology.cluster != topology.cluster {
+        if past.created.command.name != command || past.created.topology.cluster != topology.cluster
+        {
             continue;
         }
         for (id, run) in past.job.nodes() {

@@ -67,8 +67,7 @@ pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepar
     }
     filter_centers(&found.topology, &launch.order.dc_filter, &mut targets)?;
     let (stage, impact) = stage(launch, &found.topology).await?;
-    let Chosen { policy, component, strategy } =
-        policy::choose(
+    let Chosen { policy, component, strategy } = policy::choose(
         &launch.order,
         &launch.limits.plugin_limit,
         launch.command.manifest(),
@@ -147,9 +146,8 @@ const COUNTDOWN: Duration = Duration::from_secs(5);
 /// Where no order keeps the guarantee: refuses, if that is wished; else, on a terminal, waits a moment.
 async fn strict_or_pause(launch: &Launch, warnings: &[String]) -> Result<(), CliError> {
     if launch.order.guarantee.strict {
-        return Err(CliError::not_started(format!("--strict: {}", warnings.join("; "))).hint(
-            "raise the replication, lower --keep, or name the keyspace in --accept-outage",
-        ));
+        return Err(CliError::not_started(format!("--strict: {}", warnings.join("; ")))
+            .hint("raise the replication, lower --keep, or name the keyspace in --accept-outage"));
     }
     if !std::io::stdout().is_terminal() {
         return Ok(());

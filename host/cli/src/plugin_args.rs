@@ -113,28 +113,36 @@ pub(crate) fn given(
         }
     }
     for text in texts {
-        let (name, given) = text.split_once('=').map_or((text.as_str(), None), |(n, v)| (n, Some(v)));
-        let argument = arguments.iter().find(|argument| argument.name == name).ok_or_else(|| {
-            let names: Vec<&str> = arguments.iter().map(|a| a.name.as_str()).collect();
-            let hint = match names.is_empty() {
-                true => "it takes no arguments".to_owned(),
-                false => format!("it takes: {}", names.join(", ")),
-            };
-            CliError::usage(format!("--strategy-arg: the strategy has no argument {name}")).hint(hint)
-        })?;
+        let (name, given) =
+            text.split_once('=').map_or((text.as_str(), None), |(n, v)| (n, Some(v)));
+        let argument =
+            arguments.iter().find(|argument| argument.name == name).ok_or_else(|| {
+                let names: Vec<&str> = arguments.iter().map(|a| a.name.as_str()).collect();
+                let hint = match names.is_empty() {
+                    true => "it takes no arguments".to_owned(),
+                    false => format!("it takes: {}", names.join(", ")),
+                };
+                CliError::usage(format!("--strategy-arg: the strategy has no argument {name}"))
+                    .hint(hint)
+            })?;
         let read = match (argument.kind, given) {
             (ArgumentKind::Flag, None) => Value::Bool(true),
             (ArgumentKind::Flag, Some(_)) => {
                 return Err(CliError::usage(format!("--strategy-arg {name} takes no value")));
             }
             (_, None) => {
-                return Err(CliError::usage(format!("--strategy-arg {name}=VALUE: it has no value")));
+                return Err(CliError::usage(format!(
+                    "--strategy-arg {name}=VALUE: it has no value"
+                )));
             }
             (_, Some(given)) => value(argument, given)?,
         };
         values.insert(name.to_owned(), read);
     }
-    match arguments.iter().find(|argument| argument.required && !values.contains_key(&argument.name)) {
+    match arguments
+        .iter()
+        .find(|argument| argument.required && !values.contains_key(&argument.name))
+    {
         None => Ok(values),
         Some(missing) => Err(CliError::usage(format!(
             "the strategy needs --strategy-arg {}=VALUE: {}",

@@ -32,7 +32,8 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let strategy = match &view.created.strategy {
         None => None,
         Some(component) => {
-            let strategy = commands::load_strategy(&component.name, &view.created.command.limits).await?;
+            let strategy =
+                commands::load_strategy(&component.name, &view.created.command.limits).await?;
             if strategy.digest() != component.digest {
                 return Err(CliError::not_started(format!(
                     "job {job} began with version {} of the strategy `{}`, here is {}",

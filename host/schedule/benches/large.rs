@@ -42,7 +42,8 @@ fn us(time: Duration) -> String {
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
+        / 1024
 }
 
 /// What `nodetool ring` of this cluster prints.
@@ -85,14 +86,20 @@ fn ring_text(cluster: &Cluster) -> String {
 
 fn description(cluster: &Cluster) -> ClusterDescription {
     let topology = cluster.topology();
-    let count = |dc: &DataCenter| topology.ids().filter(|id| topology.node(*id).data_center == *dc).count() as u32;
+    let count = |dc: &DataCenter| {
+        topology.ids().filter(|id| topology.node(*id).data_center == *dc).count() as u32
+    };
     let all: Vec<_> = topology.nodes.iter().map(|node| node.address).collect();
     ClusterDescription {
         name: topology.cluster.clone(),
         partitioner: "Murmur3Partitioner".into(),
         schema_versions: [("v".to_owned(), all.clone())].into(),
         unreachable: Vec::new(),
-        data_centers: topology.data_centers().into_iter().map(|dc| (dc.clone(), count(dc))).collect(),
+        data_centers: topology
+            .data_centers()
+            .into_iter()
+            .map(|dc| (dc.clone(), count(dc)))
+            .collect(),
         versions: [("5.0.4".to_owned(), all)].into(),
         keyspaces: cluster.keyspaces.clone(),
     }
@@ -109,9 +116,11 @@ fn measure(name: &str, racks: &str, replications: &[String]) {
     let rows: Vec<StatusRow> = cluster.rows(|number| cluster.nodes[number].status);
     let description = description(&cluster);
     println!("\n{name}: {} nodes, {} MB of `nodetool ring`", cluster.nodes.len(), text.len() >> 20);
-    let line = |what: &str, time: String, beside: String| println!("  {what:<38} {time:>10}   {beside}");
+    let line =
+        |what: &str, time: String, beside: String| println!("  {what:<38} {time:>10}   {beside}");
 
-    let (lines, _) = timed(|| text.lines().map(|line| line.split_whitespace().count()).sum::<usize>());
+    let (lines, _) =
+        timed(|| text.lines().map(|line| line.split_whitespace().count()).sum::<usize>());
     let (parsed, ring) = timed(|| parse::ring(Partitioner::Murmur3, &text).unwrap());
     line("parse the ring", ms(parsed), format!("splitting its lines into words: {}", ms(lines)));
     drop(text);
@@ -128,11 +137,7 @@ fn measure(name: &str, racks: &str, replications: &[String]) {
         let (guarded, guard) = timed(|| Guard::new(&topology, &policy));
         let targets: BTreeSet<NodeId> = topology.ids().collect();
         let (planned, waves) = timed(|| Waves::plan(&topology, &guard, &policy, &targets));
-        line(
-            &format!("guard, {} sets", guard.set_count()),
-            ms(guarded),
-            format!("{strategy:?}"),
-        );
+        line(&format!("guard, {} sets", guard.set_count()), ms(guarded), format!("{strategy:?}"));
         line(
             "plan",
             ms(planned),

@@ -2,15 +2,14 @@
 //!
 //! What matters is a count per replica set. A set bears so many of its members out; who is out already
 //! is known per set at any moment, so that a decision looks at the sets of one node and at nothing else.
-use crate::{
-    Family, OutCause, Policy, Reason, SetReason,
-    sets::GuardedSets,
-};
+use crate::{Family, OutCause, Policy, Reason, SetReason, sets::GuardedSets};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
-use quorate_ring::{DataCenter, KeyspaceName, Liveness, Mode, NodeId, NodeStatus, Topology, Unclear};
+use quorate_ring::{
+    DataCenter, KeyspaceName, Liveness, Mode, NodeId, NodeStatus, Topology, Unclear,
+};
 
 /// What is guarded in one cluster under one policy. Made anew for every map of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +111,8 @@ impl Guard {
     pub fn shared(&self, nodes: &BTreeSet<NodeId>) -> Option<(KeyspaceName, NodeId, NodeId)> {
         let center = |id: NodeId| self.center[id.index()];
         self.sets.numbers().find_map(|set| {
-            let mut members = self.sets.members(set).iter().copied().filter(|id| nodes.contains(id));
+            let mut members =
+                self.sets.members(set).iter().copied().filter(|id| nodes.contains(id));
             let one = members.next()?;
             let other = members.find(|other| center(*other) == center(one))?;
             Some((self.sets.family(set).keyspaces[0].clone(), one, other))

@@ -147,19 +147,17 @@ impl SetReason {
             None => self.keyspace.to_string(),
         };
         if self.more_keyspaces > 0 {
-            text.push_str(&format(format_args!(" and {} more", self.more_keyspaces)));
+            let keyspaces = if self.more_keyspaces == 1 { "keyspace" } else { "keyspaces" };
+            text.push_str(&format(format_args!(" and {} more {keyspaces}", self.more_keyspaces)));
         }
         let all = self.members + self.pending.len() as u32;
+        let place = self.data_center.as_ref().map(|dc| format(format_args!(" in {dc}")));
+        let place = place.unwrap_or_default();
         text.push_str(&match (self.bears_none, self.full_only) {
-            (true, _) => {
-                format(format_args!(" bears none of its {all} out, one at a time at most"))
-            }
-            (_, true) => format(format_args!(" needs {} full replica of {all}", self.need)),
-            _ => format(format_args!(" needs {} of {all}", self.need)),
+            (true, _) => format(format_args!(" bears none of its {all}{place} out: one at a time")),
+            (_, true) => format(format_args!(" needs {} full replica of {all}{place}", self.need)),
+            _ => format(format_args!(" needs {} of {all}{place}", self.need)),
         });
-        if let Some(dc) = &self.data_center {
-            text.push_str(&format(format_args!(" in {dc}")));
-        }
         if !self.pending.is_empty() {
             let pending: Vec<_> = self.pending.iter().map(|id| name(*id)).collect();
             text.push_str(&format(format_args!(" ({} to come)", pending.join(", "))));
@@ -192,7 +190,7 @@ impl Reason {
                 name(*node)
             )),
             Self::MaxOut { data_center, cap } => {
-                format(format_args!("{cap} nodes of {data_center} are out, the most (--max-out)"))
+                format(format_args!("{cap} of {data_center} out is the most (--max-out)"))
             }
             Self::NeighbourRuns { other, keyspace } => format(format_args!(
                 "shares a range of {keyspace} with {}, which runs",

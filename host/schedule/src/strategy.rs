@@ -108,16 +108,7 @@ impl<'a> Occupied<'a> {
             let pausing = pausing.iter().map(|(id, _)| *id);
             apart.update(guard, &busy.iter().copied().chain(pausing).collect());
         }
-        Self {
-            topology,
-            policy,
-            guard,
-            busy,
-            pausing,
-            apart,
-            turn,
-            groups,
-        }
+        Self { topology, policy, guard, busy, pausing, apart, turn, groups }
     }
 
     /// A node was admitted.

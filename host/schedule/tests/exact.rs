@@ -6,7 +6,7 @@ use quorate_fixtures::{Chance, Cluster, oracle_members, oracle_replication};
 use quorate_oracle::{HeldRange, Member, broken, place};
 use quorate_ring::{KeyspaceName, Mode, NodeId};
 use quorate_schedule::{
-    Guard, Guarantee, Level, MaxOut, OutCause, Phase, Policy, Verdict, may_start,
+    Guarantee, Guard, Level, MaxOut, OutCause, Phase, Policy, Verdict, may_start,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -30,7 +30,12 @@ const SHAPES: [(&str, &str, usize, &str); 18] = [
     ("60 nodes, 1 rack, 4 tokens, RF 3", "dc1 r1 60", 4, "dc1=3"),
     ("20 nodes, 2 racks, 16 tokens, RF 3", "dc1 r1 10, dc1 r2 10", 16, "dc1=3"),
     ("20 nodes, 2 racks, 16 tokens, RF 2", "dc1 r1 10, dc1 r2 10", 16, "dc1=2"),
-    ("31 nodes, 3 racks of 10 and a new one of 1, RF 3", "dc1 r1 10, dc1 r2 10, dc1 r3 10, dc1 r4 1", 16, "dc1=3"),
+    (
+        "31 nodes, 3 racks of 10 and a new one of 1, RF 3",
+        "dc1 r1 10, dc1 r2 10, dc1 r3 10, dc1 r4 1",
+        16,
+        "dc1=3",
+    ),
     ("45 nodes, 3 racks, 16 tokens, RF 5", "dc1 r1 15, dc1 r2 15, dc1 r3 15", 16, "dc1=5"),
     ("30 nodes, one token, SimpleStrategy RF 3", "dc1 r1 30", 0, "simple 3"),
     ("31 nodes, one token, SimpleStrategy RF 3", "dc1 r1 31", 0, "simple 3"),

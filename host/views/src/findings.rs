@@ -30,20 +30,16 @@ fn bears_none(guard: &Guard) -> Option<String> {
         Some(dc) => format!(" in {dc}"),
         None => String::new(),
     };
-    let keyspaces: BTreeSet<_> =
-        costly.iter().flat_map(|(family, _)| &family.keyspaces).collect();
+    let keyspaces: BTreeSet<_> = costly.iter().flat_map(|(family, _)| &family.keyspaces).collect();
     let others = match keyspaces.len() {
         1 => String::new(),
         2 => "; so it is with one more keyspace".into(),
         n => format!("; so it is with {} more keyspaces", n - 1),
     };
     Some(format!(
-        "{} has {} {}{place}: any of {nodes} nodes that is out costs some of its ranges their {}, in any \
-         order; they go one at a time{others}",
-        first.keyspaces[0],
-        first.factor,
-        if first.factor == 1 { "replica" } else { "replicas" },
-        first.level,
+        "{} (RF {}{place}) bears no replica out at {}: whichever of its {nodes} nodes is out, some ranges \
+         fail, in any order; they go one at a time{others}",
+        first.keyspaces[0], first.factor, first.level,
     ))
 }
 
@@ -73,7 +69,10 @@ fn phantoms(topology: &Topology) -> Vec<String> {
         }
     }
     let text = |(dc, keyspaces): (&DataCenter, Vec<&str>)| {
-        format!("{} replicated to {dc}, which has no node: it holds nothing here, but QUORUM counts it", are(&keyspaces))
+        format!(
+            "{} replicated to {dc}, which has no node: it holds nothing here, but QUORUM counts it",
+            are(&keyspaces)
+        )
     };
     gone.into_iter().map(text).collect()
 }
@@ -103,9 +102,9 @@ fn system_auth(topology: &Topology) -> Option<String> {
     let factors: Vec<String> =
         counts.iter().map(|(dc, nodes)| format!("'{dc}': {}", nodes.min(&3))).collect();
     Some(format!(
-        "system_auth isn't guarded, for it has too few replicas to bear a node out: logins may fail \
-         meanwhile where they are used; ALTER KEYSPACE system_auth WITH replication = {{'class': \
-         'NetworkTopologyStrategy', {}}}; and a repair of it help",
+        "system_auth has too few replicas to be guarded: where logins are used, they may fail while a node \
+         is out; better: ALTER KEYSPACE system_auth WITH replication = {{'class': \
+         'NetworkTopologyStrategy', {}}}; then repair it",
         factors.join(", ")
     ))
 }
@@ -127,8 +126,9 @@ fn simple_in_several(topology: &Topology) -> Option<String> {
 
 fn not_up(topology: &Topology) -> Option<String> {
     let other = topology.ids().map(|id| topology.node(id)).filter(|n| !n.status.is_up_normal());
-    let shown: Vec<String> =
-        other.map(|node| format!("{} of {} is {}", node.address, node.data_center, node.status)).collect();
+    let shown: Vec<String> = other
+        .map(|node| format!("{} of {} is {}", node.address, node.data_center, node.status))
+        .collect();
     let more = match shown.len() {
         0..=5 => String::new(),
         n => format!(", and {} more", n - 5),

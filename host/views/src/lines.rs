@@ -95,7 +95,10 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
                 proposed.groups.iter().map(|group| group.nodes.len().to_string()).collect();
             let dropped: String =
                 proposed.dropped.iter().map(|dropped| format!("; dropped: {dropped}")).collect();
-            Some((None, format!("the strategy's groups: {} nodes{dropped}", groups.join(", then "))))
+            Some((
+                None,
+                format!("the strategy's groups: {} nodes{dropped}", groups.join(", then ")),
+            ))
         }
         Transition::Held { node, reason } => {
             some(node, format!("waits: {}", reason.text(topology)))

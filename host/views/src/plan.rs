@@ -28,17 +28,29 @@ impl PlanView<'_> {
         let Self { created, waves, warnings, .. } = self;
         let mut text = String::new();
         let _ = writeln!(text, "command  {}", created.command.summary);
-        let _ = writeln!(text, "cluster  {}, {} targets", created.topology.cluster, created.targets.len());
-        let _ = writeln!(text, "keeps    {}", self.keeps());
-        let _ = writeln!(text, "order    strategy {}, {}", self.strategy(), self.centers());
-        let _ = writeln!(text, "stage    {} ({})", created.command.stage, impact(created.policy.impact));
-        let most = waves.waves.iter().map(Vec::len).max().unwrap_or(0);
         let _ = writeln!(
             text,
-            "waves    {}, {most} at most at a time; no order needs fewer than {}",
-            waves.waves.len(),
-            waves.bound.waves
+            "cluster  {}, {} targets",
+            created.topology.cluster,
+            created.targets.len()
         );
+        let _ = writeln!(text, "keeps    {}", self.keeps());
+        let _ = writeln!(text, "order    strategy {}, {}", self.strategy(), self.centers());
+        let _ = writeln!(
+            text,
+            "stage    {} ({})",
+            created.command.stage,
+            impact(created.policy.impact)
+        );
+        let _ = match waves.waves.iter().map(Vec::len).max() {
+            Some(most) => writeln!(
+                text,
+                "waves    {}, {most} at most at a time; no order needs fewer than {}",
+                waves.waves.len(),
+                waves.bound.waves
+            ),
+            None => writeln!(text, "waves    none, as things are"),
+        };
         let _ = writeln!(text, "limit    {}", waves.bound.limit.text());
         for warning in *warnings {
             let _ = writeln!(text, "warning  {warning}");

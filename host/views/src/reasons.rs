@@ -12,7 +12,8 @@ pub fn reason_json(topology: &Topology, reason: &Reason) -> Value {
     let name = |id: &NodeId| topology.node(*id).address.to_string();
     match reason {
         Reason::ReplicaSet(set) => {
-            let out = |(id, cause): &(NodeId, OutCause)| json!({ "node": name(id), "why": cause.text() });
+            let out =
+                |(id, cause): &(NodeId, OutCause)| json!({ "node": name(id), "why": cause.text() });
             let range = set.range.as_ref();
             value["keyspace"] = json!(set.keyspace.as_str());
             value["more_keyspaces"] = json!(set.more_keyspaces);
@@ -52,7 +53,9 @@ pub fn explain(view: &JobView, node: NodeId, reason: Option<&Reason>, now: u64) 
         return format!("{key} waits: {}", reason.text(view.job.topology()));
     }
     let more = match (run.phase, &run.outcome) {
-        (Phase::Running | Phase::Confirming, _) if run.gate.is_some() || run.healthy_at.is_some() => {
+        (Phase::Running | Phase::Confirming, _)
+            if run.gate.is_some() || run.healthy_at.is_some() =>
+        {
             format!(": {}", health(view, run, now))
         }
         (_, Some(Outcome::Done(text) | Outcome::Skipped(text))) if !text.is_empty() => {

@@ -21,7 +21,8 @@ impl TopologyView<'_> {
     pub(crate) fn outs(&self) -> Outs {
         let mut outs = self.guard.nobody_out();
         let shown = self.topology.ids().map(|id| (id, self.topology.node(id).status));
-        let not_up = shown.filter(|(_, s)| !s.is_up_normal()).map(|(id, s)| (id, Some(s))).collect();
+        let not_up =
+            shown.filter(|(_, s)| !s.is_up_normal()).map(|(id, s)| (id, Some(s))).collect();
         outs.update(self.guard, &not_up, &Default::default(), BTreeMap::new());
         outs
     }
@@ -49,10 +50,12 @@ impl TopologyView<'_> {
         let total = topology.ring.owned().len();
         let _ = writeln!(text, "partitioner  {}, {total} tokens", topology.partitioner.class());
         let _ = writeln!(text, "keeps        {}", self.policy.guarantee.text());
-        let width = |cell: &dyn Fn(NodeId) -> usize| ids.iter().map(|id| cell(*id)).max().unwrap_or(0);
+        let width =
+            |cell: &dyn Fn(NodeId) -> usize| ids.iter().map(|id| cell(*id)).max().unwrap_or(0);
         let address = |id: NodeId| topology.node(id).address.to_string();
         let version = |id: NodeId| topology.node(id).version.clone().unwrap_or_else(|| "?".into());
-        let (addresses, versions) = (width(&|id| address(id).len()), width(&|id| version(id).len()));
+        let (addresses, versions) =
+            (width(&|id| address(id).len()), width(&|id| version(id).len()));
         let mut place = None;
         for id in &ids {
             let node = topology.node(*id);
@@ -147,7 +150,9 @@ pub fn ranges_text(topology: &Topology, keyspace: &Keyspace) -> String {
             false => format!("  + {}", pending.join(" ")),
         };
         let _ = match range {
-            Some((start, end)) => writeln!(text, "({start}, {end}]  {}{pending}", replicas.join(" ")),
+            Some((start, end)) => {
+                writeln!(text, "({start}, {end}]  {}{pending}", replicas.join(" "))
+            }
             None => writeln!(text, "every range  {}{pending}", replicas.join(" ")),
         };
     }

@@ -5,8 +5,8 @@ use quorate_fixtures::Cluster;
 use quorate_journal::{JobView, Level, Record, Stamped};
 use quorate_ring::{ClusterName, KeyspaceName, NodeId, NodeStatus};
 use quorate_schedule::{GateFailure, JobId, Outcome, Policy, Reason, Transition};
-use std::collections::BTreeMap;
 use quorate_views::{Board, Glance, Paint, event_line, job_report, waiting_lines};
+use std::collections::BTreeMap;
 
 /// Two data centers of two racks with `per_rack` nodes each.
 fn view(per_rack: u8) -> JobView {

@@ -44,8 +44,7 @@ pub fn broken(
             let here = |node: &&usize| dc.as_ref().is_none_or(|dc| members[**node].dc == *dc);
             let natural: BTreeSet<usize> = range.replicas.iter().filter(here).copied().collect();
             let pending: BTreeSet<usize> = range.pending.iter().filter(here).copied().collect();
-            let transient: BTreeSet<usize> =
-                range.transient.iter().filter(here).copied().collect();
+            let transient: BTreeSet<usize> = range.transient.iter().filter(here).copied().collect();
             let need = pending.len()
                 + match level {
                     Level::One | Level::LocalOne => 1,

@@ -127,7 +127,8 @@ impl Transport for Cluster {
                 "info" => self.info(n),
                 "describecluster" => self.describecluster(),
                 "netstats" => {
-                    include_str!("../../../../tests/cassandra/samples/5.0.4/normal/netstats.txt").into()
+                    include_str!("../../../../tests/cassandra/samples/5.0.4/normal/netstats.txt")
+                        .into()
                 }
                 "version" => "ReleaseVersion: 5.0.4\n".into(),
                 other => panic!("nodetool {other}"),
