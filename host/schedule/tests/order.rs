@@ -175,7 +175,7 @@ fn a_down_node_holds_its_neighbours_and_nobody_else() {
     assert_eq!(world.order(), [2, 3]);
     let reason = world.job.holds()[&NodeId(0)].clone();
     let text = reason.text(world.job.topology());
-    assert!(text.ends_with("in dc1; 10.0.0.1 is down"), "{text}");
+    assert!(text.ends_with("in dc1 out: one at a time; 10.0.0.1 is down"), "{text}");
     // It comes back by itself: the job goes on.
     world.down.clear();
     assert_eq!(world.go_on(HOUR), Some(End::Completed));
