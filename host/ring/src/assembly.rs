@@ -1,8 +1,8 @@
 //! A topology out of the answers of one observer.
 use crate::{
-    Address, DataCenter, Keyspace, KeyspaceName, Mode, Node, NodeId, Partitioner, Replacement,
-    Replication, RingShape, TokenRing, Topology, TopologyError,
-    parse::{ClusterDescription, RangeReplicas, RingRow, StatusRow},
+    Address, DataCenter, Keyspace, KeyspaceName, Mode, Node, NodeId, NodeStatus, Partitioner,
+    Replacement, Replication, RingShape, Token, TokenRing, Topology, TopologyError,
+    parse::{ClusterDescription, Described, RingRow, StatusRow},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -54,17 +54,18 @@ impl Topology {
         rows: Vec<StatusRow>,
         cluster: ClusterDescription,
         ring: Vec<RingRow>,
-        ranges: &[(Keyspace, Vec<RangeReplicas>)],
+        ranges: &[(Keyspace, Described)],
     ) -> Result<Self, TopologyError> {
         let partitioner = Partitioner::from_class(&cluster.partitioner)
             .ok_or_else(|| TopologyError::UnknownPartitioner(cluster.partitioner.clone()))?;
         let shape = RingShape::of(&rows);
         let counts: Vec<_> = rows.iter().map(|row| (row.address, row.tokens)).collect();
-        let nodes = nodes(rows, &cluster)?;
-        check_addresses(&nodes, &cluster)?;
-        check_node_counts(&nodes, &cluster)?;
+        check_node_counts(&rows, &cluster)?;
         check_keyspaces(&cluster, ranges)?;
-        let ring = token_ring(&nodes, &counts, ring)?;
+        let dead = replaced_nodes(&rows, ranges);
+        let nodes = nodes(rows, dead, &cluster)?;
+        let strangers = strangers(&nodes, &cluster)?;
+        let ring = token_ring(&nodes, &counts, ring, ranges, partitioner)?;
         let mut topology = Self {
             cluster: cluster.name,
             partitioner,
@@ -75,6 +76,7 @@ impl Topology {
             ring,
             doubts: Vec::new(),
             metadata_service: Vec::new(),
+            strangers,
             shape,
         };
         let mut doubts = Vec::new();
@@ -92,6 +94,8 @@ fn token_ring(
     nodes: &[Node],
     counts: &[(Address, Option<u32>)],
     rows: Vec<RingRow>,
+    ranges: &[(Keyspace, Described)],
+    partitioner: Partitioner,
 ) -> Result<TokenRing, TopologyError> {
     let ids: BTreeMap<Address, NodeId> =
         (0..).map(NodeId).zip(nodes).map(|(id, node)| (node.address, id)).collect();
@@ -108,28 +112,66 @@ fn token_ring(
             return Err(TopologyError::TokenCount { address: *address, counted, listed });
         }
     }
-    let replaced = replaced(nodes, &listed);
+    let counted: BTreeSet<Address> = counts.iter().map(|(address, _)| *address).collect();
+    let mut replaced = Vec::new();
+    for (dead, node) in (0..).map(NodeId).zip(nodes) {
+        if !counted.contains(&node.address) {
+            let by = replacement(nodes, node, &owned, ranges, partitioner)
+                .ok_or(TopologyError::UnclearReplacement(node.address))?;
+            replaced.push(Replacement { dead, by });
+        }
+    }
     TokenRing::new(owned, replaced).map_err(TopologyError::DuplicateToken)
 }
 
-/// Dead nodes whose tokens `ring` shows at the joining node that replaces them: told where a data center
-/// has one of either.
-fn replaced(nodes: &[Node], listed: &BTreeMap<Address, u32>) -> Vec<Replacement> {
-    let mut centers: BTreeMap<&DataCenter, (Vec<NodeId>, Vec<NodeId>)> = BTreeMap::new();
-    for (id, node) in (0..).map(NodeId).zip(nodes) {
-        let (dead, joining) = centers.entry(&node.data_center).or_default();
-        let owns = listed.contains_key(&node.address);
-        if node.status.mode == Mode::Joining && owns {
-            joining.push(id);
-        } else if node.status.mode != Mode::Joining && !owns {
-            dead.push(id);
+/// Endpoints of ranges that `status` doesn't list: dead nodes that are being replaced. While a node joins
+/// with the tokens of a dead one, `status` and `ring` show the joining node instead; `describering` alone goes
+/// on listing the dead one, which counts as a replica until the other has joined (seen on 5.0.4).
+fn replaced_nodes(rows: &[StatusRow], ranges: &[(Keyspace, Described)]) -> Vec<Node> {
+    let shown: BTreeSet<Address> = rows.iter().map(|row| row.address).collect();
+    let mut dead: BTreeMap<Address, Node> = BTreeMap::new();
+    for (address, (data_center, rack)) in ranges.iter().flat_map(|(_, d)| &d.places) {
+        if !shown.contains(address) {
+            dead.insert(
+                *address,
+                Node {
+                    host_id: None,
+                    address: *address,
+                    data_center: data_center.clone(),
+                    rack: rack.clone(),
+                    status: NodeStatus::DOWN_NORMAL,
+                    version: None,
+                },
+            );
         }
     }
-    let pair = |(dead, joining): (Vec<NodeId>, Vec<NodeId>)| match (&dead[..], &joining[..]) {
-        ([dead], [by]) => Some(Replacement { dead: *dead, by: *by }),
-        _ => None,
+    dead.into_values().collect()
+}
+
+/// The joining node that takes a dead one's place: the only one of its data center at each of whose tokens
+/// the dead one is a replica.
+fn replacement(
+    nodes: &[Node],
+    dead: &Node,
+    owned: &[(Token, NodeId)],
+    ranges: &[(Keyspace, Described)],
+    partitioner: Partitioner,
+) -> Option<NodeId> {
+    let held: BTreeSet<Token> = ranges
+        .iter()
+        .flat_map(|(_, described)| &described.ranges)
+        .filter(|range| range.endpoints.contains(&dead.address))
+        .filter_map(|range| partitioner.parse_token(&range.end))
+        .collect();
+    let joins = |(id, node): &(NodeId, &Node)| {
+        let mut tokens = owned.iter().filter(|(_, owner)| owner == id).peekable();
+        node.status.mode == Mode::Joining
+            && node.data_center == dead.data_center
+            && tokens.peek().is_some()
+            && tokens.all(|(token, _)| held.contains(token))
     };
-    centers.into_values().filter_map(pair).collect()
+    let mut found = (0..).map(NodeId).zip(nodes).filter(joins).map(|(id, _)| id);
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn data_centers(rows: &[StatusRow]) -> BTreeSet<&DataCenter> {
@@ -151,7 +193,11 @@ fn preference(keyspace: &Keyspace) -> (bool, &KeyspaceName) {
     (keyspace.name.as_str().starts_with("system_"), &keyspace.name)
 }
 
-fn nodes(rows: Vec<StatusRow>, cluster: &ClusterDescription) -> Result<Vec<Node>, TopologyError> {
+fn nodes(
+    rows: Vec<StatusRow>,
+    dead: Vec<Node>,
+    cluster: &ClusterDescription,
+) -> Result<Vec<Node>, TopologyError> {
     let versions: BTreeMap<Address, &String> = cluster
         .versions
         .iter()
@@ -165,30 +211,30 @@ fn nodes(rows: Vec<StatusRow>, cluster: &ClusterDescription) -> Result<Vec<Node>
         status: row.status,
         version: versions.get(&row.address).map(|version| (*version).clone()),
     };
-    Topology::order_nodes(rows.into_iter().map(node).collect())
+    Topology::order_nodes(rows.into_iter().map(node).chain(dead).collect())
 }
 
-/// Every address that `describecluster` names is a node's, and no section names it twice.
-fn check_addresses(nodes: &[Node], cluster: &ClusterDescription) -> Result<(), TopologyError> {
+/// Addresses that `describecluster` names and that are no node's; no section names one twice.
+fn strangers(
+    nodes: &[Node],
+    cluster: &ClusterDescription,
+) -> Result<BTreeSet<Address>, TopologyError> {
     let known: BTreeSet<Address> = nodes.iter().map(|node| node.address).collect();
     let schema = cluster.schema_versions.values().flatten();
     let mut told = BTreeSet::new();
-    check_section("schema versions", schema, &known, &mut told)?;
-    check_section("unreachable nodes", cluster.unreachable.iter(), &known, &mut told)?;
-    let versions = cluster.versions.values().flatten();
-    check_section("database versions", versions, &known, &mut BTreeSet::new())
+    check_section("schema versions", schema, &mut told)?;
+    check_section("unreachable nodes", cluster.unreachable.iter(), &mut told)?;
+    let mut versions = BTreeSet::new();
+    check_section("database versions", cluster.versions.values().flatten(), &mut versions)?;
+    Ok(told.union(&versions).copied().filter(|address| !known.contains(address)).collect())
 }
 
 fn check_section<'a>(
     section: &'static str,
     addresses: impl Iterator<Item = &'a Address>,
-    known: &BTreeSet<Address>,
     told: &mut BTreeSet<Address>,
 ) -> Result<(), TopologyError> {
     for &address in addresses {
-        if !known.contains(&address) {
-            return Err(TopologyError::UnknownAddress { section, address });
-        }
         if !told.insert(address) {
             return Err(TopologyError::ListedTwice { section, address });
         }
@@ -197,7 +243,10 @@ fn check_section<'a>(
 }
 
 /// Both commands count the nodes that have tokens.
-fn check_node_counts(nodes: &[Node], cluster: &ClusterDescription) -> Result<(), TopologyError> {
+fn check_node_counts(
+    nodes: &[StatusRow],
+    cluster: &ClusterDescription,
+) -> Result<(), TopologyError> {
     let mut rows: BTreeMap<&DataCenter, u32> = BTreeMap::new();
     for node in nodes {
         *rows.entry(&node.data_center).or_default() += 1;
@@ -223,7 +272,7 @@ fn check_node_counts(nodes: &[Node], cluster: &ClusterDescription) -> Result<(),
 /// The ranges are those of keyspaces that exist as they were asked for.
 fn check_keyspaces(
     cluster: &ClusterDescription,
-    ranges: &[(Keyspace, Vec<RangeReplicas>)],
+    ranges: &[(Keyspace, Described)],
 ) -> Result<(), TopologyError> {
     let shown: BTreeMap<&KeyspaceName, &Replication> =
         cluster.keyspaces.iter().map(|k| (&k.name, &k.replication)).collect();
@@ -236,7 +285,7 @@ fn check_keyspaces(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClusterName, HostId, NodeStatus, Rack, ReplicationFactor, Token};
+    use crate::{ClusterName, HostId, Rack, ReplicationFactor, parse::RangeReplicas};
     use alloc::{format, string::ToString};
 
     /// Nodes 10.0.DC.1 … of data centers `dc1`, `dc2`, …
@@ -372,7 +421,7 @@ mod tests {
         assert_eq!(seen, [(at(1, 1), None), (at(1, 2), Some("4.1.9")), (at(2, 1), Some("5.0.4"))]);
     }
 
-    type Ranges = Vec<(Keyspace, Vec<RangeReplicas>)>;
+    type Ranges = Vec<(Keyspace, Described)>;
     type Answers = (Vec<StatusRow>, ClusterDescription, Vec<RingRow>, Ranges);
 
     /// A whole set of answers, to be spoilt: three nodes with the tokens 11, 12, 13.
@@ -385,10 +434,17 @@ mod tests {
             end: end.into(),
             endpoints: endpoints.into(),
         };
+        let described = |ranges: Vec<RangeReplicas>| Described { ranges, places: BTreeMap::new() };
         let (a, b, c) = (at(1, 1), at(1, 2), at(1, 3));
         let ranges = [
-            (app, [held("11", &[a, b]), held("12", &[b, c]), held("13", &[c, a])].into()),
-            (simple("s", 1), [held("11", &[a]), held("12", &[b]), held("13", &[c])].into()),
+            (
+                app,
+                described([held("11", &[a, b]), held("12", &[b, c]), held("13", &[c, a])].into()),
+            ),
+            (
+                simple("s", 1),
+                described([held("11", &[a]), held("12", &[b]), held("13", &[c])].into()),
+            ),
         ];
         let ring = ring(&rows);
         (rows, cluster, ring, ranges.into())
@@ -408,8 +464,7 @@ mod tests {
         let has = |text: String, part: &str| assert!(text.contains(part), "{text}");
         has(refused(&|a| a.0[0].address = a.0[1].address), "address 10.0.1.2 twice");
         has(refused(&|a| a.0[0].host_id = a.0[1].host_id.clone()), "host id 1-2 twice");
-        has(refused(&|a| drop(a.0.remove(0))), "names 10.0.1.3 among its schema versions");
-        has(refused(&|a| a.1.unreachable.push(at(9, 9))), "10.0.9.9 among its unreachable nodes");
+        has(refused(&|a| drop(a.0.remove(0))), "lists 2 nodes in data center dc1");
         has(refused(&|a| a.1.unreachable.push(at(1, 1))), "twice among its unreachable nodes");
         has(
             refused(&|a| drop(a.1.versions.insert("4.1.9".into(), [at(1, 1)].into()))),
@@ -429,14 +484,14 @@ mod tests {
         has(refused(&|a| a.2[0].address = at(8, 8)), "ring names 10.0.8.8");
         has(refused(&|a| drop(a.2.remove(0))), "counts 1 tokens of 10.0.1.3");
         has(refused(&|a| a.2[0].token = a.2[1].token.clone()), "the token 12 twice");
-        has(refused(&|a| a.3[0].1[0].endpoints.push(at(8, 8))), "names 10.0.8.8");
-        has(refused(&|a| a.3[0].1[0].end = "14".into()), "ends at 14, which is no token");
+        has(refused(&|a| a.3[0].1.ranges[0].endpoints.push(at(8, 8))), "names 10.0.8.8");
+        has(refused(&|a| a.3[0].1.ranges[0].end = "14".into()), "ends at 14, which is no token");
     }
 
     #[test]
     fn ranges_that_do_not_follow_from_the_tokens_are_a_doubt_that_names_them() {
         let (rows, cluster, ring, mut ranges) = answers();
-        ranges[0].1[1].endpoints = [at(1, 1), at(1, 2)].into();
+        ranges[0].1.ranges[1].endpoints = [at(1, 1), at(1, 2)].into();
         let topology = Topology::from_parts(rows, cluster, ring, &ranges).unwrap();
         let doubts: Vec<_> = topology.doubts.iter().map(|d| d.text(&topology)).collect();
         assert_eq!(
@@ -462,34 +517,33 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_node_keeps_its_ranges_and_the_new_one_is_to_come() {
-        let mut rows = rows(&[4]);
-        // Rows are reversed: the first is 10.0.1.4, which joins with the tokens of 10.0.1.3.
-        rows[0].status = NodeStatus::from_letters("UJ").unwrap();
-        rows[1].status = NodeStatus::DOWN_NORMAL;
-        rows[1].tokens = Some(0);
-        let app = keyspace("app", &[("dc1", 2)]);
-        let cluster = cluster(&rows, core::slice::from_ref(&app));
-        let mut shown = ring(&rows);
-        shown.retain(|row| row.address != at(1, 3));
-        let topology = Topology::from_parts(rows, cluster, shown, &[]).unwrap();
-        let (dead, new) = (NodeId(2), NodeId(3));
-        assert_eq!(topology.ring.replaced(), [Replacement { dead, by: new }]);
-        assert_eq!(topology.unclear(None), None);
-        let held: Vec<_> = topology
-            .ranges(&app.replication)
-            .into_iter()
-            .map(|range| (range.natural, range.pending))
-            .collect();
-        let (a, b) = (NodeId(0), NodeId(1));
-        assert_eq!(
-            held,
-            [
-                ([a, b].into(), [].into()),
-                ([b, dead].into(), [new].into()),
-                ([dead, a].into(), [new].into())
-            ]
-        );
+    fn who_lingers_in_gossip_or_is_about_to_join_is_a_stranger_and_no_more() {
+        let (rows, mut cluster, ring, ranges) = answers();
+        cluster.unreachable.push(at(9, 9));
+        cluster.versions.insert("4.1.9".into(), [at(9, 9), at(9, 8)].into());
+        let topology = Topology::from_parts(rows, cluster, ring, &ranges).unwrap();
+        assert_eq!(topology.strangers, BTreeSet::from([at(9, 8), at(9, 9)]));
+        assert_eq!(topology.nodes.len(), 3);
+    }
+
+    #[test]
+    fn two_replacements_that_cannot_be_told_apart_are_refused() {
+        let (mut rows, mut cluster, ring, mut ranges) = answers();
+        // 10.0.1.2 and 10.0.1.3 join with the tokens of dead nodes of which each range shows both.
+        for row in &mut rows[..2] {
+            row.status = NodeStatus::from_letters("UJ").unwrap();
+        }
+        ranges.truncate(1);
+        cluster.keyspaces.truncate(1);
+        let place = (DataCenter::new("dc1"), Rack::new("r"));
+        for dead in [at(1, 8), at(1, 9)] {
+            ranges[0].1.places.insert(dead, place.clone());
+        }
+        for range in &mut ranges[0].1.ranges {
+            range.endpoints = [at(1, 8), at(1, 9)].into();
+        }
+        let error = Topology::from_parts(rows, cluster, ring, &ranges).unwrap_err();
+        assert_eq!(error, TopologyError::UnclearReplacement(at(1, 8)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where the ranges that Cassandra describes aren't those that follow from its tokens.
 use crate::{
     KeyspaceName, NodeId, Partitioner, Replication, Topology, TopologyError,
-    parse::RangeReplicas,
+    parse::Described,
     placement::{Cuts, each_range, parts},
 };
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
@@ -74,12 +74,12 @@ impl Topology {
         &self,
         keyspace: &KeyspaceName,
         replication: &Replication,
-        described: &[RangeReplicas],
+        described: &Described,
     ) -> Result<Option<Doubt>, TopologyError> {
         let mut shown: BTreeMap<u32, Vec<NodeId>> = BTreeMap::new();
         let addresses: BTreeMap<_, NodeId> =
             self.ids().map(|id| (self.node(id).address, id)).collect();
-        for range in described {
+        for range in &described.ranges {
             let end = place(self, self.partitioner, &range.end).ok_or_else(|| {
                 TopologyError::UnknownRange { keyspace: keyspace.clone(), end: range.end.clone() }
             })?;

@@ -19,7 +19,7 @@ mod short;
 mod status;
 
 pub use describecluster::{ClusterDescription, describecluster};
-pub use describering::{RangeReplicas, describering};
+pub use describering::{Described, RangeReplicas, describering};
 pub use error::ParseError;
 pub use info::{NodeInfo, info};
 pub use netstats::{NetStats, Stream, StreamOperation, netstats};

@@ -32,6 +32,9 @@ pub struct Topology {
     pub doubts: Vec<Doubt>,
     /// The members of the cluster metadata service; none before Cassandra 6.
     pub metadata_service: Vec<NodeId>,
+    /// Nodes that `describecluster` names and `status` doesn't list: about to join, or left and lingering
+    /// in gossip for a few days. They hold no range.
+    pub strangers: BTreeSet<Address>,
     /// The rows of `status` that this was made from.
     pub shape: RingShape,
 }
@@ -56,21 +59,15 @@ pub enum TopologyError {
     /// Two rows have one host id.
     #[error("nodetool status lists the host id {0} twice")]
     DuplicateHostId(HostId),
-    /// `describecluster` names a node that `status` doesn't list.
+    /// Dead nodes are being replaced, and which node replaces which can't be told.
     #[error(
-        "describecluster names {address} among its {section}, but nodetool status doesn't list it: \
-         a node that is about to join, or one that left and lingers in gossip"
+        "{0} is being replaced, and which joining node takes its place isn't shown: wait until it is over"
     )]
-    UnknownAddress {
-        /// `schema versions`, `unreachable nodes` or `database versions`.
-        section: &'static str,
-        /// The address that no row of `status` has.
-        address: Address,
-    },
+    UnclearReplacement(Address),
     /// `describecluster` names a node twice in one section.
     #[error("describecluster names {address} twice among its {section}")]
     ListedTwice {
-        /// As in [`TopologyError::UnknownAddress`].
+        /// `schema versions`, `unreachable nodes` or `database versions`.
         section: &'static str,
         /// The address.
         address: Address,
@@ -221,11 +218,17 @@ impl Topology {
         };
         let known: BTreeMap<_, NodeId> =
             (0..).map(NodeId).zip(&earlier.nodes).map(|(id, node)| (key(node), id)).collect();
+        // A dead node that is being replaced is shown by its address alone.
+        let by_address = |node: &Node| {
+            let same = |id: &NodeId| earlier.node(*id).address == node.address;
+            if node.host_id.is_none() { earlier.ids().find(same) } else { None }
+        };
         let mut nodes = earlier.nodes.clone();
         let mut gone: BTreeSet<NodeId> = (0..nodes.len() as u32).map(NodeId).collect();
         let mut numbers = Vec::with_capacity(self.nodes.len());
         for node in core::mem::take(&mut self.nodes) {
-            let id = known.get(&key(&node)).copied().unwrap_or(NodeId(nodes.len() as u32));
+            let id = known.get(&key(&node)).copied().or_else(|| by_address(&node));
+            let id = id.unwrap_or(NodeId(nodes.len() as u32));
             match nodes.get_mut(id.index()) {
                 Some(place) => *place = node,
                 None => nodes.push(node),

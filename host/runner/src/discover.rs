@@ -1,7 +1,7 @@
 //! Reading the ring from one node.
 use crate::{Nodetool, NodetoolError};
 use quorate_ports::Target;
-use quorate_ring::{Partitioner, Topology, TopologyError, parse};
+use quorate_ring::{Mode, Partitioner, Topology, TopologyError, parse};
 use std::sync::Arc;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -119,8 +119,11 @@ async fn read_once(nodetool: &Nodetool, seed: &Target) -> Result<Topology, Disco
     let ring = nodetool.ask(seed, &["ring"], |text| parse::ring(partitioner, text));
     let ring = ring.await.map_err(DiscoverError::Nodetool)?;
     let mut keyspaces = Topology::distinct_replications(&description, &rows);
-    // As many as are worth their time; one at least.
-    keyspaces.truncate((COMPARED_RANGES / ring.len().max(1)).max(1));
+    // As many as are worth their time, one at least; all where a node joins: it may be replacing one that is
+    // shown nowhere else.
+    if !rows.iter().any(|row| row.status.mode == Mode::Joining) {
+        keyspaces.truncate((COMPARED_RANGES / ring.len().max(1)).max(1));
+    }
     let limit = Arc::new(Semaphore::new(PARALLEL));
     let mut asked = JoinSet::new();
     for keyspace in keyspaces {

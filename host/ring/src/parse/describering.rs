@@ -9,7 +9,7 @@
 //! Names of data centers and racks are printed as they are and may hold any of the punctuation, so
 //! that the line is read from its front, by the words between which the addresses stand.
 use super::{ParseError, address, lines::Line, lines::Lines};
-use crate::{Address, KeyspaceName};
+use crate::{Address, DataCenter, KeyspaceName, Rack};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
@@ -28,6 +28,15 @@ pub struct RangeReplicas {
     pub endpoints: Vec<Address>,
 }
 
+/// The ranges of a keyspace, and where their replicas stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Described {
+    /// The ranges in the order printed.
+    pub ranges: Vec<RangeReplicas>,
+    /// Data center and rack of every endpoint, where their names can be told apart: of a node that is being replaced they are shown nowhere else.
+    pub places: BTreeMap<Address, (DataCenter, Rack)>,
+}
+
 /// Reads the output of `nodetool describering` for a keyspace.
 ///
 /// The ranges of a keyspace make one ring: each begins where another ends. That is checked, so that an
@@ -35,7 +44,7 @@ pub struct RangeReplicas {
 ///
 /// # Errors
 /// On anything else, an output without ranges (a keyspace that doesn't exist) or with a gap.
-pub fn describering(keyspace: &KeyspaceName, text: &str) -> Result<Vec<RangeReplicas>, ParseError> {
+pub fn describering(keyspace: &KeyspaceName, text: &str) -> Result<Described, ParseError> {
     let mut lines = Lines::new(format!("nodetool describering {keyspace}"), text);
     let (line, version) = lines.field("Schema Version:")?;
     if !address::is_uuid(version.trim()) {
@@ -43,24 +52,29 @@ pub fn describering(keyspace: &KeyspaceName, text: &str) -> Result<Vec<RangeRepl
     }
     lines.literal("TokenRange:")?;
     let mut ranges = Vec::new();
+    let mut places = BTreeMap::new();
     while let Some(line) = lines.next()? {
         if line.text.is_empty() {
             lines.put_back(line);
             break;
         }
-        ranges.push(range(&lines, line)?);
+        ranges.push(range(&lines, line, &mut places)?);
     }
     lines.skip_empty()?;
     if let Some(line) = lines.next()? {
         return Err(lines.unexpected(line, "the end of the output"));
     }
     match gap(&ranges) {
-        None => Ok(ranges),
+        None => Ok(Described { ranges, places }),
         Some(expected) => Err(lines.at_end(expected)),
     }
 }
 
-fn range(lines: &Lines<'_>, line: Line<'_>) -> Result<RangeReplicas, ParseError> {
+fn range(
+    lines: &Lines<'_>,
+    line: Line<'_>,
+    places: &mut BTreeMap<Address, (DataCenter, Rack)>,
+) -> Result<RangeReplicas, ParseError> {
     let parts = Parts::split(line.text).ok_or_else(|| {
         lines.unexpected(
             line,
@@ -70,8 +84,12 @@ fn range(lines: &Lines<'_>, line: Line<'_>) -> Result<RangeReplicas, ParseError>
     })?;
     let endpoints =
         address::addresses(parts.endpoints).map_err(|what| lines.unexpected(line, what))?;
-    if !details_match(parts.endpoints, parts.details) {
-        return Err(lines.unexpected(line, "details of the same endpoints in the same order"));
+    let details = details(parts.endpoints, parts.details)
+        .ok_or_else(|| lines.unexpected(line, "details of the same endpoints in the same order"))?;
+    for (endpoint, detail) in endpoints.iter().zip(details) {
+        if !places.contains_key(endpoint) {
+            places.extend(place(detail).map(|place| (*endpoint, place)));
+        }
     }
     if endpoints.iter().collect::<BTreeSet<_>>().len() != endpoints.len() {
         return Err(lines.unexpected(line, "every endpoint of a range once"));
@@ -99,26 +117,35 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether the details are those of the endpoints, each in its place.
-fn details_match(endpoints: &str, details: &str) -> bool {
+/// The details of each endpoint after its host, if they are those of the endpoints, each in its place.
+fn details<'a>(endpoints: &str, details: &'a str) -> Option<Vec<&'a str>> {
     if endpoints.is_empty() {
-        return details.is_empty();
+        return details.is_empty().then(Vec::new);
     }
-    let mut rest = details;
-    for (i, endpoint) in endpoints.split(", ").enumerate() {
-        let head = "EndpointDetails(host:";
-        let found = if i == 0 {
-            rest.strip_prefix(head)
-        } else {
-            rest.split_once("), EndpointDetails(host:").map(|(_, rest)| rest)
-        };
-        let after = found.and_then(|rest| rest.strip_prefix(endpoint));
-        match after {
-            Some(after) if after.starts_with([',', ')']) => rest = after,
-            _ => return false,
+    const NEXT: &str = "), EndpointDetails(host:";
+    let mut found = Vec::new();
+    let mut rest = details.strip_prefix("EndpointDetails(host:")?;
+    let hosts: Vec<&str> = endpoints.split(", ").collect();
+    for (i, host) in hosts.iter().enumerate() {
+        let after = rest.strip_prefix(host).filter(|after| after.starts_with([',', ')']))?;
+        match hosts.get(i + 1) {
+            None => found.push(after.strip_suffix(')')?),
+            Some(_) => {
+                let (own, next) = after.split_once(NEXT)?;
+                found.push(own);
+                rest = next;
+            }
         }
     }
-    rest.ends_with(')')
+    Some(found)
+}
+
+/// `, datacenter:NAME, rack:NAME`. Names that hold the words between can't be told apart.
+fn place(details: &str) -> Option<(DataCenter, Rack)> {
+    let names = details.strip_prefix(", datacenter:")?;
+    let (center, rack) = names.split_once(", rack:")?;
+    let clear = !center.is_empty() && !rack.is_empty() && !rack.contains(", rack:");
+    clear.then(|| (DataCenter::new(center), Rack::new(rack)))
 }
 
 /// What is missing for the ranges to be one ring.
@@ -169,7 +196,12 @@ mod tests {
     }
 
     fn read(rows: &str) -> Result<Vec<RangeReplicas>, ParseError> {
-        describering(&KeyspaceName::new("app"), &format!("{HEAD}{rows}"))
+        let described = describering(&KeyspaceName::new("app"), &format!("{HEAD}{rows}"))?;
+        if !rows.contains("9.9.9.9") {
+            let mut ends = described.ranges.iter().flat_map(|range| &range.endpoints);
+            assert!(ends.all(|endpoint| described.places.contains_key(endpoint)));
+        }
+        Ok(described.ranges)
     }
 
     #[test]
