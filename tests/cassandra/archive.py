@@ -1,7 +1,7 @@
 """Archives of loaded classes (class-data sharing): servers and nodetool start in about half the time."""
 from __future__ import annotations
 
-from cluster import Cluster
+from cluster import Cluster, Shape
 from install import Installation, locked
 from node import NodeFault
 
@@ -15,7 +15,7 @@ def make_archives(installation: Installation) -> None:
         server = installation.server_archive.with_suffix(".unfinished")
         nodetool = installation.nodetool_archive.with_suffix(".unfinished")
         flags = {"server": [f"-XX:ArchiveClassesAtExit={server}"]}
-        cluster = Cluster(installation, 1, flags)
+        cluster = Cluster(installation, Shape(racks=1), flags)
         with cluster:
             node = cluster.nodes[0]
             args = node.directory / "conf" / "nodetool.args"

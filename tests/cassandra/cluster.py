@@ -5,22 +5,45 @@ import argparse
 import concurrent.futures
 import contextlib
 import fcntl
+import itertools
 import os
 import random
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
-from install import DEFAULT_CACHE, Installation, install
+from install import DEFAULT_CACHE, HERE, Installation, install
 from jvm import JMX_PORT
 from node import CQL_PORT, STORAGE_PORT, Node, NodeFault
 from sshd import SSH_PORT, Sshd, make_key, write_client_config
 
+NUMBERS = itertools.count(1)
+
 PORTS = (STORAGE_PORT, CQL_PORT, JMX_PORT, SSH_PORT)
+
+
+class Shape(NamedTuple):
+    """What a cluster consists of: in each data center one node in each of its racks."""
+
+    racks: int = 3
+    data_centers: int = 1
+    tokens: int = 4
+
+    def places(self) -> list[tuple[str, str]]:
+        """The data center and rack of each node."""
+        return [
+            (f"dc{center}", f"rack{rack}")
+            for center in range(1, self.data_centers + 1)
+            for rack in range(1, self.racks + 1)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.data_centers} x {self.racks} nodes of {self.tokens} tokens"
 
 
 def is_free(address: str) -> bool:
@@ -79,25 +102,30 @@ def end_all(directory: Path, nodes: list[Node], sshds: list[Sshd]) -> None:
 
 
 class Cluster:
-    """Nodes in one data center, each in a rack of its own; `with` takes everything down at its end."""
+    """Nodes on loopback addresses; `with` takes everything down at its end."""
 
-    def __init__(self, installation: Installation, count: int, extra: dict[str, list[str]] | None = None):
+    def __init__(
+        self, installation: Installation, shape: Shape, extra: dict[str, list[str]] | None = None
+    ):
         runs = installation.cache / "runs"
         sweep(runs)
         self.installation = installation
-        self.directory = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        # Two clusters of one process may begin within a second.
+        self.directory = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(NUMBERS)}"
         self.directory.mkdir(parents=True)
         self.owner = own(self.directory)
+        places = shape.places()
+        addresses = free_addresses(len(places))
         self.nodes = [
-            Node(self.directory / f"node{n}", address, "dc1", f"rack{n}")
-            for n, address in enumerate(free_addresses(count), start=1)
+            Node(self.directory / f"node{n}", address, *place)
+            for n, (address, place) in enumerate(zip(addresses, places, strict=True), start=1)
         ]
         login_key = self.directory / "login"
         make_key(login_key, "quorate test")
         self.sshds = [Sshd(node, login_key) for node in self.nodes]
         self.ssh_config = self.directory / "ssh_config"
         for node in self.nodes:
-            node.write(installation, [self.nodes[0].address], extra or {})
+            node.write(installation, [self.nodes[0].address], shape.tokens, extra or {})
 
     def __enter__(self) -> Cluster:
         try:
@@ -117,6 +145,17 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.down()
+
+    def of(self, data_center: str) -> list[Node]:
+        """The nodes of a data center."""
+        return [node for node in self.nodes if node.data_center == data_center]
+
+    def execute(self, *statements: str) -> None:
+        """Carries out CQL statements, one after the other, through the first node."""
+        words = [self.installation.python, HERE / "cql.py", self.nodes[0].address, *statements]
+        answer = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=180)
+        if answer.returncode != 0:
+            raise NodeFault(f"{self.nodes[0]}: {statements}: {answer.stderr.strip()[-500:]}")
 
     def down(self) -> None:
         """Ends what was started for this cluster; logs stay, data goes."""
@@ -170,11 +209,13 @@ class Cluster:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--racks", type=int, default=3, help="of each data center, with one node each")
+    parser.add_argument("--data-centers", type=int, default=1)
+    parser.add_argument("--tokens", type=int, default=4, help="of each node")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where Cassandra is installed")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cluster = Cluster(install(args.cache), args.nodes)
+    cluster = Cluster(install(args.cache), Shape(args.racks, args.data_centers, args.tokens))
     try:
         with cluster:
             print(f"up. ssh -F {cluster.ssh_config} {cluster.nodes[0]} nodetool status", flush=True)

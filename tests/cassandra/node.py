@@ -78,7 +78,9 @@ class Node:
     def __str__(self) -> str:
         return self.address
 
-    def write(self, installation: Installation, seeds: list[str], extra: dict[str, list[str]]) -> None:
+    def write(
+        self, installation: Installation, seeds: list[str], tokens: int, extra: dict[str, list[str]]
+    ) -> None:
         """Writes everything that the node needs; `extra` adds JVM flags to `server` or `nodetool`."""
         for name in ("bin", "conf", "home", "log", "tmp"):
             (self.directory / name).mkdir(parents=True)
@@ -87,14 +89,14 @@ class Node:
         (self.directory / "bin" / "java").symlink_to(installation.java)
         conf = self.directory / "conf"
         # JSON is YAML.
-        (conf / "cassandra.yaml").write_text(json.dumps(self.settings(seeds), indent=2))
+        (conf / "cassandra.yaml").write_text(json.dumps(self.settings(seeds, tokens), indent=2))
         (conf / "rackdc.properties").write_text(f"dc={self.data_center}\nrack={self.rack}\n")
         (conf / "server-log.xml").write_text(SERVER_LOG.format(file=self.directory / "log" / "system.log"))
         (conf / "nodetool-log.xml").write_text(NODETOOL_LOG)
         jvm.write_args(conf / "server.args", jvm.server(self, installation, extra.get("server", [])))
         jvm.write_args(conf / "nodetool.args", jvm.nodetool(self, installation, extra.get("nodetool", [])))
 
-    def settings(self, seeds: list[str]) -> dict[str, object]:
+    def settings(self, seeds: list[str], tokens: int) -> dict[str, object]:
         """Cassandra's settings: one address, little memory, no bootstrap into an empty cluster."""
         provider = {
             "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
@@ -103,7 +105,7 @@ class Node:
         return {
             "cluster_name": "quorate test",
             "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-            "num_tokens": 4,
+            "num_tokens": tokens,
             "auto_bootstrap": False,
             "endpoint_snitch": "GossipingPropertyFileSnitch",
             "seed_provider": [provider],

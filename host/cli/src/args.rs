@@ -29,7 +29,7 @@ pub(crate) enum Verb {
     /// Says why a node of a job waits, or where it is
     Explain(ExplainArgs),
     /// Shows the ring: nodes, keyspaces, how many more nodes may go out; starts nothing
-    Topology(TopologyArgs),
+    Topology(Box<TopologyArgs>),
     /// Goes on with a job: runs what wasn't started
     Continue(ContinueArgs),
 }

@@ -100,7 +100,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         Verb::Show { job } => jobs::show(&job),
         Verb::Logs(args) => jobs::logs(&args),
         Verb::Explain(args) => explain::explain(&args),
-        Verb::Topology(args) => topology::topology(args).await,
+        Verb::Topology(args) => topology::topology(*args).await,
         Verb::Continue(args) => resume::resume(args).await,
     }
 }

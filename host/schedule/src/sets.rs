@@ -1,6 +1,6 @@
 //! The replica sets that the guard counts: those of the topology, under the levels of the policy.
 use crate::{Guarantee, Level};
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
 use core::ops::Range;
 use quorate_ring::{
     DataCenter, Keyspace, KeyspaceName, NodeId, ReplicaSets, Replication, ReplicationFactor,
@@ -192,8 +192,7 @@ impl GuardedSets {
     }
 
     fn index(&mut self, nodes: usize) {
-        let mut begins = Vec::new();
-        begins.resize(nodes + 1, 0_u32);
+        let mut begins = vec![0_u32; nodes + 1];
         for id in &self.members {
             begins[id.index() + 1] += 1;
         }
