@@ -4,4 +4,5 @@
 mod faults;
 mod jobs;
 mod orders;
+mod plans;
 mod stage;
