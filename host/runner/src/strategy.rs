@@ -21,7 +21,7 @@ pub fn strategy_view(created: &Created, hosts: &[TargetHost], job: &mut Job) -> 
             data_center: node.data_center.to_string(),
             rack: node.rack.to_string(),
             state: NodeState(state(id)),
-            phase: word(phase).into(),
+            phase: phase.word().into(),
             past_duration_ms: created.durations.get(&id).copied(),
             slack: slack.get(&id).copied(),
         }
@@ -42,15 +42,4 @@ pub fn groups(proposal: Proposal) -> Vec<Group> {
         pause_after: group.pause_after,
     };
     proposal.groups.into_iter().map(group).collect()
-}
-
-fn word(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Waiting => "waiting",
-        Phase::Running => "running",
-        Phase::Confirming => "confirming",
-        Phase::Done => "done",
-        Phase::Skipped => "skipped",
-        Phase::Failed => "failed",
-    }
 }

@@ -4,7 +4,7 @@ use crate::{
     cells::{LEGEND, cell},
     lines::{self, health},
     paint::Hue,
-    tables::{phase_word, progress},
+    tables::progress,
     time::duration,
 };
 use quorate_journal::{JobView, Level};
@@ -237,7 +237,7 @@ impl Board {
         let place = view.job.topology().node(node);
         let mut text = format!("> {}  {} {}", view.key(node), place.data_center, place.rack);
         if let Some(run) = view.job.nodes().get(&node) {
-            text.push_str(&format!("  {}", phase_word(run.phase)));
+            text.push_str(&format!("  {}", run.phase.word()));
             if let Some(start) = run.started_at {
                 let end = run.confirmed_at.or(run.ended_at).unwrap_or(now);
                 text.push_str(&format!(" {}", duration(end.saturating_sub(start))));

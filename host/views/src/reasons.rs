@@ -1,5 +1,5 @@
 //! Why a node waits, in words and as JSON.
-use crate::{lines::health, tables::phase_word};
+use crate::lines::health;
 use quorate_journal::JobView;
 use quorate_ring::{NodeId, Topology};
 use quorate_schedule::{OutCause, Outcome, Phase, Reason};
@@ -66,7 +66,7 @@ pub fn explain(view: &JobView, node: NodeId, reason: Option<&Reason>, now: u64) 
         }
         _ => String::new(),
     };
-    format!("{key} is {}{more}", phase_word(run.phase))
+    format!("{key} is {}{more}", run.phase.word())
 }
 
 /// [`explain`] as JSON: `job`, `node`, `state`, and `reason` where it waits.
@@ -77,7 +77,7 @@ pub fn explain_json(view: &JobView, node: NodeId, reason: Option<&Reason>, now: 
         "format": 1,
         "job": view.created.job.0,
         "node": view.key(node).0,
-        "state": run.map_or("no target", |run| phase_word(run.phase)),
+        "state": run.map_or("no target", |run| run.phase.word()),
         "text": explain(view, node, reason, now),
         "reason": waits.map(|reason| reason_json(view.job.topology(), reason)),
     })

@@ -117,24 +117,13 @@ pub fn job_report(view: &JobView, running: bool) -> String {
             view.key(*node),
             place.data_center,
             place.rack,
-            if run.phase == Phase::Running && !running { "left" } else { phase_word(run.phase) },
+            if run.phase == Phase::Running && !running { "left" } else { run.phase.word() },
             spent,
             what(view, *node, run, running),
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
-}
-
-pub(crate) fn phase_word(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Waiting => "waiting",
-        Phase::Running => "running",
-        Phase::Confirming => "confirming",
-        Phase::Done => "done",
-        Phase::Skipped => "skipped",
-        Phase::Failed => "failed",
-    }
 }
 
 fn what(view: &JobView, node: NodeId, run: &NodeRun, running: bool) -> String {
