@@ -1,4 +1,4 @@
-"""Tests of quorate on a real three-node Cassandra cluster; README.md says what they need."""
+"""Tests of quorate on real Cassandra clusters; README.md says what they need."""
 from __future__ import annotations
 
 import argparse
@@ -11,12 +11,17 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import scenarios
+import two_centers
 from archive import make_archives
-from cluster import Cluster
-from install import DEFAULT_CACHE, HERE, Missing, install
+from cluster import Cluster, Shape
+from install import DEFAULT_CACHE, HERE, Installation, Missing, install
 from node import NodeFault
 from quorate import Quorate
-from scenarios import SCENARIOS, Scenario
+from scenarios import Scenario
+
+# Those of one shape share a cluster, in this order.
+SCENARIOS = scenarios.SCENARIOS + two_centers.SCENARIOS
 
 DEFAULT_BINARY = HERE.parent.parent / "target" / "debug" / "quorate"
 
@@ -67,7 +72,7 @@ def perform(scenario: Scenario, cluster: Cluster, quorate: Quorate) -> bool:
     return True
 
 
-def perform_all(scenarios: list[Scenario], cluster: Cluster, binary: Path) -> list[bool]:
+def perform_all(tests: list[Scenario], cluster: Cluster, binary: Path) -> list[bool]:
     """Brings the cluster up for the tests, and down whatever happens."""
     with contextlib.ExitStack() as stack:
         with timed("cluster up"):
@@ -76,7 +81,24 @@ def perform_all(scenarios: list[Scenario], cluster: Cluster, binary: Path) -> li
         with timed("first look at the commands"):
             # Compiles them; later runs find that in quorate's cache.
             quorate.warm_up()
-        return [perform(scenario, cluster, quorate) for scenario in scenarios]
+        return [perform(test, cluster, quorate) for test in tests]
+
+
+def perform_on(shape: Shape, tests: list[Scenario], installation: Installation, args: argparse.Namespace) -> list[bool]:
+    """Runs the tests of one shape on a cluster of their own; without one, none has passed."""
+    print(f"a cluster of {shape}", flush=True)
+    cluster = Cluster(installation, shape)
+    results: list[bool] = []
+    try:
+        results = perform_all(tests, cluster, args.quorate)
+    except (NodeFault, OSError, AssertionError) as fault:
+        print(f"no test was run: {fault}", file=sys.stderr)
+    finally:
+        if results and all(results) and not args.keep:
+            cluster.remove()
+        else:
+            print(f"logs: {cluster.directory}", flush=True)
+    return results
 
 
 def main() -> int:
@@ -85,27 +107,20 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     try:
-        scenarios, binary = chosen(args.names), present(args.quorate)
+        tests, args.quorate = chosen(args.names), present(args.quorate)
         with timed("install"):
             installation = install(args.cache)
             make_archives(installation)
-        cluster = Cluster(installation, 3)
     except (Missing, NodeFault) as fault:
         print(f"cannot test: {fault}", file=sys.stderr)
         return 2
-    results: list[bool] = []
-    try:
-        results = perform_all(scenarios, cluster, binary)
-    except (NodeFault, OSError, AssertionError) as fault:
-        print(f"no test was run: {fault}", file=sys.stderr)
-    finally:
-        if results and all(results) and not args.keep:
-            cluster.remove()
-        else:
-            print(f"logs: {cluster.directory}", flush=True)
+    passed = 0
+    for shape in dict.fromkeys(test.shape for test in tests):
+        of_shape = [test for test in tests if test.shape == shape]
+        passed += sum(perform_on(shape, of_shape, installation, args))
     print(f"in all: {time.monotonic() - began:.1f} s", flush=True)
-    print(f"{sum(results)} passed, {len(scenarios) - sum(results)} failed")
-    return 0 if results and all(results) else 1
+    print(f"{passed} passed, {len(tests) - passed} failed")
+    return 0 if passed == len(tests) else 1
 
 
 if __name__ == "__main__":

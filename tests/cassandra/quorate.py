@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import signal
@@ -39,14 +40,35 @@ class Quorate:
             run.succeeds(300)
 
     def spawn(self, name: str, words: list[str]) -> Running:
-        self.runs += 1
-        environment = {
+        return Running(words, self.environment(), self.next_log(name))
+
+    def ask(self, command: str, *args: str) -> dict:
+        """What `quorate COMMAND ARGS… --output json` prints."""
+        words = [str(self.binary), command, *args, "--output", "json"]
+        log = self.next_log(command)
+        answer = subprocess.run(
+            words,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        log.write_text(f"$ {' '.join(words)}\n{answer.stdout}\n{answer.stderr}")
+        assert answer.returncode == 0, f"{command} ended with {answer.returncode}: {answer.stderr.strip()} ({log})"
+        return json.loads(answer.stdout)
+
+    def environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.cluster.directory),
             "USER": getpass.getuser(),
             "QUORATE_HOME": str(self.home),
         }
-        return Running(words, environment, self.logs / f"{self.runs}-{name}.log")
+
+    def next_log(self, name: str) -> Path:
+        self.runs += 1
+        return self.logs / f"{self.runs}-{name}.log"
 
 
 class Running:

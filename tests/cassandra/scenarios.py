@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cluster import Cluster
+from cluster import Cluster, Shape
 from node import Node, NodeFault
 from quorate import Quorate
 from traffic import Traffic
@@ -19,10 +19,11 @@ RESTART_TIMEOUT = 1200
 
 
 class Scenario(NamedTuple):
-    """A name that says what holds, and what tries it."""
+    """A name that says what holds, what tries it, and on what."""
 
     name: str
     run: Callable[[Cluster, Quorate], None]
+    shape: Shape = Shape()
 
 
 def say(text: str) -> None:

@@ -15,7 +15,7 @@ const RULES: [(&str, &[&str]); 17] = [
     ("transport", EDGE),
     ("store", EDGE),
     // Shares no code with ring or schedule, or one mistake would hide in both.
-    ("sim", &["ports"]),
+    ("sim", &["oracle", "ports"]),
     ("bundled", &[]),
     ("xtask", &[]),
     // Everything.

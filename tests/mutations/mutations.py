@@ -17,6 +17,10 @@ PLACEMENT = "host/ring/src/placement.rs"
 ADMISSION = "host/schedule/src/job/admission.rs"
 CONFIRMATION = "host/schedule/src/job/confirmation.rs"
 MAP = "host/schedule/src/job/map.rs"
+STATE = "host/schedule/src/state.rs"
+GATES = "host/schedule/src/gates.rs"
+REPLICATION = "host/ring/src/replication.rs"
+ASSEMBLY = "host/ring/src/assembly.rs"
 
 MUTATIONS = [
     Mutation(
@@ -134,14 +138,14 @@ MUTATIONS = [
     Mutation(
         "judged-by-prefix",
         "a user's system_of_record isn't guarded",
-        "host/ring/src/replication.rs",
+        REPLICATION,
         "                _ => true,\n            },",
         "                name => !name.starts_with(\"system\"),\n            },",
     ),
     Mutation(
         "stock-keyspaces-hold",
         "the stock system_traces, blind to racks, turns three waves into many",
-        "host/ring/src/replication.rs",
+        REPLICATION,
         "                \"system_traces\" | \"system_distributed\" | \"system_auth\"\n",
         "                \"system_auth\"\n",
     ),
@@ -211,15 +215,206 @@ MUTATIONS = [
     Mutation(
         "schema-disagreement-confirms",
         "a node is released while it has another schema than its peers",
-        "host/schedule/src/gates.rs",
+        GATES,
         "find(|(release, count)| *count > before(release))",
         "find(|(release, count)| *count > before(release) + 9)",
     ),
     Mutation(
         "streams-confirm",
         "a node is released while ranges stream to it",
-        "host/schedule/src/gates.rs",
+        GATES,
         "    if let Some(stream) = own.streams.first() {",
         "    if let Some(stream) = own.streams.first().filter(|_| false) {",
+    ),
+    Mutation(
+        "ignored-is-forgotten",
+        "--ignore-down-nodes takes a down node for one that is up: its neighbour goes as well",
+        ADMISSION,
+        "        outs.update(guard, &self.state.not_up, &self.state.down, self.out_by_job());",
+        "        let seen = !self.policy.ignore_down_nodes;\n"
+        "        let not_up = self.state.not_up.clone().into_iter().filter(|_| seen).collect();\n"
+        "        outs.update(guard, &not_up, &self.state.down, self.out_by_job());",
+    ),
+    Mutation(
+        "half-of-the-replicas",
+        "RF 3 with one live replica passes for a quorum",
+        "host/schedule/src/level.rs",
+        "factor / 2 + 1",
+        "(factor / 2).max(1)",
+    ),
+    Mutation(
+        "simple-strategy-per-data-center",
+        "SimpleStrategy, which knows no data centers, is placed and counted in each: other nodes, other counts",
+        SETS,
+        "        Replication::Simple(_) => {\n"
+        "            [Key::Cluster(keyspace.replication.clone(), level.anywhere())].into()\n",
+        "        Replication::Simple(factor) => {\n"
+        "            let centers = topology.data_centers().into_iter();\n"
+        "            centers.map(|dc| Key::Local(dc.clone(), *factor, level)).collect()\n",
+    ),
+    Mutation(
+        "nobody-logs-in",
+        "a well replicated system_auth isn't guarded: nodes are up and refuse every login",
+        REPLICATION,
+        '                "system_auth" => factors.values().any(|f| f.all >= 3),\n',
+        '                "system_auth" => false,\n',
+    ),
+    Mutation(
+        "logins-at-the-level-of-the-data",
+        "system_auth is kept at ONE because the data are: logins read it at LOCAL_QUORUM",
+        SETS,
+        'if keyspace.name.as_str() == "system_auth" { Level::LocalQuorum } else { self.level }',
+        "self.level",
+    ),
+    Mutation(
+        "started-together-uncounted",
+        "those that start at one moment aren't counted against each other",
+        ADMISSION,
+        "                        if observes {\n                            outs.put_out(",
+        "                        if false {\n                            outs.put_out(",
+    ),
+    Mutation(
+        "one-set-of-a-node",
+        "only the first replica set of a node is looked at",
+        GUARD,
+        "mine.iter().find(|set|",
+        "mine.iter().take(1).find(|set|",
+    ),
+    Mutation(
+        "doubts-are-ignored",
+        "describering shows other replicas than the tokens give, and they aren't guarded",
+        SETS,
+        "                if concerned && !members.is_empty() {",
+        "                if concerned && !members.is_empty() && false {",
+    ),
+    Mutation(
+        "doubts-are-not-noticed",
+        "describering is read and not compared",
+        "host/ring/src/doubt.rs",
+        "            if next != computed {",
+        "            if next != computed && false {",
+    ),
+    Mutation(
+        "metadata-service-forgotten",
+        "two of three members of the cluster metadata service go: no schema or ring change is possible",
+        SETS,
+        "                found.push(members, &[], &[], (0, 0));",
+        "                let _ = (&mut found, members);",
+    ),
+    Mutation(
+        "accepted-is-unguarded",
+        "--accept-outage silences a finding; here it lets all replicas go together",
+        SETS,
+        "        if !wanted || !keyspace.is_guarded() {",
+        "        if !wanted || !keyspace.is_guarded() || self.accepted.contains(&keyspace.name) {",
+    ),
+    Mutation(
+        "load-is-unguarded",
+        "nodes under repair or compaction aren't counted",
+        "host/schedule/src/policy.rs",
+        "        self.impact != Impact::None",
+        "        self.impact == Impact::Down",
+    ),
+    Mutation(
+        "changes-elsewhere-do-not-matter",
+        "a node of another data center moves, and a keyspace that is counted over all of them isn't held",
+        GUARD,
+        "    if let Some(unclear) = center.unclear.or(elsewhere) {",
+        "    let _ = elsewhere;\n    if let Some(unclear) = center.unclear {",
+    ),
+    Mutation(
+        "no-tokens-no-doubt",
+        "a node that joins without tokens that are shown is taken for settled",
+        "host/ring/src/topology.rs",
+        "                    _ if !replaced && !owners.contains(&id) => Some(Unclear::Tokenless(id)),\n",
+        "                    _ if !replaced && !owners.contains(&id) && false => Some(Unclear::Tokenless(id)),\n",
+    ),
+    Mutation(
+        "who-is-replaced-is-not-read",
+        "the dead node that describering alone still lists isn't found",
+        ASSEMBLY,
+        "        if !shown.contains(address) {",
+        "        if !shown.contains(address) && false {",
+    ),
+    Mutation(
+        "any-joining-node-replaces",
+        "of two nodes that join, the wrong one is taken for the dead node's successor",
+        ASSEMBLY,
+        "    found.next().filter(|_| found.next().is_none())",
+        "    found.next()",
+    ),
+    Mutation(
+        "a-failed-node-is-back",
+        "a node whose restart failed is taken for up: its neighbours go",
+        STATE,
+        "                        Outcome::Failed { .. } => Phase::Failed,\n",
+        "                        Outcome::Failed { .. } => {\n"
+        "                            run.out = false;\n"
+        "                            Phase::Failed\n"
+        "                        }\n",
+    ),
+    Mutation(
+        "given-up-is-back",
+        "a node that never came back within its time is taken for up",
+        STATE,
+        "                    run.stays_out = true;\n                    run.ended_at",
+        "                    run.stays_out = true;\n                    run.out = false;\n                    run.ended_at",
+    ),
+    Mutation(
+        "taken-up-is-back",
+        "a job that is taken up again forgets who is out since the last run",
+        STATE,
+        "            Transition::TakenUp { stop_after } => {\n",
+        "            Transition::TakenUp { stop_after } => {\n"
+        "                self.nodes.values_mut().for_each(|run| run.out = false);\n",
+    ),
+    Mutation(
+        "an-old-maps-look-will-do",
+        "a new map is counted with what was seen of the old one",
+        MAP,
+        "        self.seen = None;\n",
+        "",
+    ),
+    Mutation(
+        "new-numbers",
+        "after a new map the job counts another node's replicas",
+        MAP,
+        "        let topology = topology.renumbered(&self.topology);\n",
+        "",
+    ),
+    Mutation(
+        "one-view-is-enough",
+        "a node is confirmed because the first observer shows it as UN",
+        "host/schedule/src/observe.rs",
+        "        self.views.iter().filter(|v| v.observer != node).find_map(|view| {",
+        "        self.views.iter().filter(|v| v.observer != node).take(1).find_map(|view| {",
+    ),
+    Mutation(
+        "blind-confirms",
+        "a node that sees but its own data center is released: as a coordinator it fails requests",
+        GATES,
+        "        if shown && !sees(*other).is_some_and(NodeStatus::is_up_normal) {",
+        "        if false && shown && !sees(*other).is_some_and(NodeStatus::is_up_normal) {",
+    ),
+    Mutation(
+        "not-serving-confirms",
+        "a node is released before it accepts clients",
+        GATES,
+        "    if !own.serving {",
+        "    if !own.serving && false {",
+    ),
+    Mutation(
+        "the-old-process-confirms",
+        "a restart that did nothing counts as done",
+        GATES,
+        "    if gates.new_process && generation == Some(own.generation) {",
+        "    if gates.new_process && generation == Some(own.generation) && false {",
+    ),
+    Mutation(
+        "one-moment-is-stable",
+        "a node that flaps is released the first time it is seen up",
+        CONFIRMATION,
+        "        if ended && stable_ms >= self.policy.stable_ms {",
+        "        if ended && stable_ms < u64::MAX {",
     ),
 ]

@@ -8,7 +8,7 @@ use crate::{
     launch::Run,
     session::{Session, stored},
 };
-use quorate_journal::JobView;
+use quorate_journal::{ActionClose, JobView};
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
 
@@ -68,6 +68,17 @@ fn refuse(view: &JobView) -> Result<(), CliError> {
         let nodes = view.job.nodes().iter().filter(move |(_, run)| run.phase == phase);
         nodes.map(|(id, _)| view.key(*id).0.as_str()).collect::<Vec<_>>()
     };
+    let lost = view.job.nodes().iter().filter(|(_, run)| run.out).map(|(id, _)| *id).find(|id| {
+        let close = view.actions.get(id).map(|action| action.close.as_ref());
+        matches!(close, Some(Some(ActionClose::Lost(_))))
+    });
+    if let Some(node) = lost {
+        let key = view.key(node);
+        let what = format!("it isn't known how the last action on {key} ended; it may still run there");
+        return Err(CliError::unreadable(what).at(key).hint(format!(
+            "look at {key}; then start a new job with --host for what is left (quorate show {job})"
+        )));
+    }
     let running = of(Phase::Running);
     let Some(first) = running.first() else {
         let nothing = of(Phase::Waiting).is_empty() && of(Phase::Confirming).is_empty();

@@ -5,7 +5,7 @@ use crate::{
     error::CliError,
     launch::{named_hosts, read_ring},
     policy::guarantee,
-    watch::say,
+    watch::{complain, say},
 };
 use quorate_ring::{Replication, Topology};
 use quorate_schedule::{Guard, Policy};
@@ -21,6 +21,9 @@ pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     }
     let limit = Duration::from_millis(args.nodetool_timeout);
     let found = read_ring(&transport, &seeds, limit).await?;
+    for why in &found.passed_over {
+        complain(&format!("quorate: a seed was passed over: {why}"));
+    }
     let topology = &found.topology;
     if let Some(name) = &args.ranges {
         return ranges(topology, name, args.output);
@@ -43,14 +46,21 @@ fn ranges(topology: &Topology, name: &str, output: TopologyOutput) -> Result<u8,
         CliError::usage(format!("--ranges: there is no keyspace {name}"))
             .hint(format!("there are: {}", names.join(", ")))
     })?;
-    if matches!(keyspace.replication, Replication::Local | Replication::Meta(_)) {
-        return Err(CliError::usage(format!(
-            "--ranges: {name} isn't placed by tokens, it has no ranges"
-        )));
+    let elsewhere = match &keyspace.replication {
+        Replication::Local => "every node has one of its own (LocalStrategy)",
+        Replication::Meta(_) => "the members of the metadata service hold it (MetaStrategy)",
+        _ => "",
+    };
+    if !elsewhere.is_empty() {
+        let what = format!("--ranges: {name} isn't placed by tokens, it has no ranges");
+        return Err(CliError::usage(format!("{what}: {elsewhere}")));
     }
     match output {
-        TopologyOutput::Text => say(ranges_text(topology, keyspace).trim_end()),
-        TopologyOutput::Json => say(&ranges_json(topology, keyspace).to_string()),
+        TopologyOutput::Text => match ranges_text(topology, keyspace).trim_end() {
+            "" => complain(&format!("quorate: no node holds a range of {name}")),
+            text => say(text),
+        },
+        TopologyOutput::Json => say(&ranges_json(topology, keyspace)),
         TopologyOutput::Svg => {
             return Err(CliError::usage("--ranges is printed as text or JSON"));
         }

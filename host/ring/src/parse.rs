@@ -5,8 +5,9 @@
 //! is an error that shows it. The parsers take time in proportion to the text, whatever it holds.
 //!
 //! Formats were read in Cassandra's sources (`org.apache.cassandra.tools.nodetool`) and held against
-//! real outputs.
+//! real outputs. Where that is otherwise, and for `ring`, which ends without a line end, the module says so.
 mod address;
+mod cms;
 mod describecluster;
 mod describering;
 mod error;
@@ -18,6 +19,7 @@ mod ring;
 mod short;
 mod status;
 
+pub use cms::{CmsDescription, CmsState, cms};
 pub use describecluster::{ClusterDescription, describecluster};
 pub use describering::{Described, RangeReplicas, describering};
 pub use error::ParseError;

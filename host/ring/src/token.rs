@@ -48,11 +48,12 @@ impl Partitioner {
     /// Reads a token as nodetool prints it.
     pub fn parse_token(self, text: &str) -> Option<Token> {
         match self {
+            // Rust would read a leading `+`, which Java never prints.
+            _ if text.starts_with('+') => None,
             Self::Murmur3 => text.parse().ok().map(Token::Number),
             Self::Random => {
-                let digits = text.bytes().all(|b| b.is_ascii_digit());
-                let number = text.parse().ok().filter(|number| digits && *number <= 1 << 127)?;
-                Some(Token::Large(number))
+                let number = text.parse().ok().filter(|number| *number <= 1 << 127);
+                number.map(Token::Large)
             }
             Self::ByteOrdered => bytes(text).map(Token::Bytes),
         }
@@ -150,6 +151,7 @@ mod tests {
         }
         for (partitioner, text) in [
             (Murmur3, ""),
+            (Murmur3, "+42"),
             (Murmur3, "9223372036854775808"),
             (Random, "-1"),
             (Random, "+1"),
@@ -171,5 +173,35 @@ mod tests {
         less(Random, "9", "10");
         less(ByteOrdered, "00", "0000");
         less(ByteOrdered, "7fff", "80");
+    }
+    /// What serde makes of a token: a text, which it reads back.
+    struct AsText<'a>(&'a Token);
+
+    impl fmt::Display for AsText<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.serialize(f)
+        }
+    }
+
+    fn from_text(text: &str) -> Result<Token, serde::de::value::Error> {
+        Token::deserialize(serde::de::IntoDeserializer::into_deserializer(text))
+    }
+
+    #[test]
+    fn tokens_of_two_partitioners_are_never_taken_for_each_other() {
+        for (partitioner, printed, text) in [
+            (Murmur3, "-42", "-42"),
+            (Murmur3, "10", "10"),
+            (Random, "10", "random:10"),
+            (ByteOrdered, "10", "bytes:10"),
+        ] {
+            let token = partitioner.parse_token(printed).unwrap();
+            assert_eq!(AsText(&token).to_string(), text);
+            assert_eq!(from_text(text).unwrap(), token);
+        }
+        for text in ["", "0aff", "random:", "random:-1", "bytes:1", "murmur:1"] {
+            let error = from_text(text).unwrap_err().to_string();
+            assert_eq!(error, format!("`{text}` is no token"));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! with lines missing.
 #![allow(clippy::unwrap_used)]
 use quorate_ring::{
-    Keyspace, KeyspaceName, NodeId, Partitioner, Replication, TokenRange, Topology,
+    Keyspace, KeyspaceName, Mode, NodeId, Partitioner, Replication, TokenRange, Topology,
     parse::{self, Described, ParseError},
 };
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -289,6 +289,38 @@ fn every_ring_is_read() {
                 _ => 3 * 4,
             };
             assert_eq!(rows.len(), tokens, "{folder}/{file}");
+            for row in &rows {
+                let expected = match (folder, row.address.to_string().as_str()) {
+                    ("5.0.4/joining", "127.0.0.4") => Mode::Joining,
+                    ("5.0.4/leaving", "127.0.0.4") => Mode::Leaving,
+                    _ => Mode::Normal,
+                };
+                assert_eq!(row.mode, expected, "{folder}/{file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_or_shuffled_ring_is_never_read_as_another() {
+    let read = |text: &str| parse::ring(Partitioner::Murmur3, text);
+    for folder in FOLDERS.into_iter().chain(CHANGING) {
+        for file in ["ring.txt", "ring_ks.txt"] {
+            let Some(text) = sample(folder, file) else { continue };
+            let whole = read(&text).unwrap();
+            for at in cuts(&text) {
+                if let Ok(rows) = read(&text[..at]) {
+                    assert_eq!(rows, whole, "{folder}/{file} cut at {at}");
+                }
+            }
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            for at in 1..lines.len() {
+                let mut shuffled = lines.clone();
+                shuffled.swap(at - 1, at);
+                if let Ok(rows) = read(&shuffled.concat()) {
+                    assert_eq!(rows, whole, "{folder}/{file}: lines {at} and the next");
+                }
+            }
         }
     }
 }
@@ -380,7 +412,10 @@ fn no_parser_panics_on_spoilt_text() {
         let _ = parse::status(text);
         let _ = parse::describecluster(text);
         let _ = parse::describering(&KeyspaceName::new("k"), text);
-        let _ = parse::ring(Partitioner::Murmur3, text);
+        for partitioner in [Partitioner::Murmur3, Partitioner::Random, Partitioner::ByteOrdered] {
+            let _ = parse::ring(partitioner, text);
+        }
+        let _ = parse::cms(text);
         let _ = parse::info(text);
         let _ = parse::netstats(text);
         let _ = parse::statusbinary(text);
@@ -429,6 +464,7 @@ fn garbage_of_many_megabytes_is_refused_at_once() {
         assert!(parse::describecluster(&text).is_err());
         assert!(ranges("k", &text).is_err());
         assert!(parse::ring(Partitioner::Murmur3, &text).is_err());
+        assert!(parse::cms(&text).is_err());
         assert!(parse::info(&text).is_err());
         assert!(parse::netstats(&text).is_err());
         assert!(parse::statusbinary(&text).is_err());

@@ -1,7 +1,10 @@
 //! Reading the ring from one node.
 use crate::{Nodetool, NodetoolError};
 use quorate_ports::Target;
-use quorate_ring::{Mode, Partitioner, Topology, TopologyError, parse};
+use quorate_ring::{
+    Address, Keyspace, Mode, Partitioner, Replication, Topology, TopologyError,
+    parse::{self, ClusterDescription},
+};
 use std::sync::Arc;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -143,5 +146,27 @@ async fn read_once(nodetool: &Nodetool, seed: &Target) -> Result<Topology, Disco
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
-    Topology::from_parts(rows, description, ring, &ranges).map_err(misfit)
+    let metadata = metadata_service(nodetool, seed, &description).await?;
+    let mut topology = Topology::from_parts(rows, description, ring, &ranges).map_err(misfit)?;
+    for address in metadata {
+        let unknown = || TopologyError::UnknownOwner(address);
+        let id = topology.by_address(address).ok_or_else(unknown).map_err(misfit)?;
+        topology.metadata_service.push(id);
+    }
+    Ok(topology)
+}
+
+/// The members of the cluster metadata service, where there is one: from Cassandra 6 on, which shows its
+/// keyspace.
+async fn metadata_service(
+    nodetool: &Nodetool,
+    seed: &Target,
+    description: &ClusterDescription,
+) -> Result<Vec<Address>, DiscoverError> {
+    let is_meta = |keyspace: &Keyspace| matches!(keyspace.replication, Replication::Meta(_));
+    if !description.keyspaces.iter().any(is_meta) {
+        return Ok(Vec::new());
+    }
+    let asked = nodetool.ask(seed, &["cms", "describe"], parse::cms);
+    Ok(asked.await.map_err(DiscoverError::Nodetool)?.members)
 }

@@ -304,10 +304,12 @@ impl Driver<'_> {
     fn read_map(&self, nodes: &[NodeId]) {
         let nodes: Vec<Target> = nodes.iter().map(|id| self.targets[id.index()].clone()).collect();
         let (nodetool, notes) = (self.nodetool.clone(), self.notes.clone());
+        let read = tokio::spawn(async move { read_anew(&nodetool, &nodes).await });
         tokio::spawn(async move {
-            let event = match read_anew(&nodetool, &nodes).await {
-                Ok(topology) => Event::Mapped(topology.into()),
-                Err(why) => Event::MapFailed(why),
+            let event = match read.await {
+                Ok(Ok(topology)) => Event::Mapped(topology.into()),
+                Ok(Err(why)) => Event::MapFailed(why),
+                Err(panic) => Event::MapFailed(panic.to_string()),
             };
             // The job may have ended meanwhile.
             let _ = notes.send(Note::Event(event));

@@ -4,12 +4,13 @@
 
 use quorate_fixtures::{Chance, Cluster};
 use quorate_ring::{
-    DataCenter, Liveness, NodeId, Partitioner, Topology,
-    parse::{self, ClusterDescription, RingRow, StatusRow},
+    Address, DataCenter, Keyspace, Liveness, NodeId, NodeStatus, Partitioner, Replication,
+    Topology,
+    parse::{self, ClusterDescription, RingRow},
 };
-use quorate_schedule::{Guard, OutCause, Phase, Policy, Strategy, Waves, may_start};
+use quorate_schedule::{Guard, OutCause, Outs, Phase, Policy, Strategy, Verdict, Waves, may_start};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     hint::black_box,
     time::{Duration, Instant},
@@ -84,6 +85,81 @@ fn ring_text(cluster: &Cluster) -> String {
     text
 }
 
+/// What `nodetool status` prints.
+fn status_text(cluster: &Cluster) -> String {
+    let mut text = String::new();
+    for dc in cluster.topology().data_centers() {
+        let title = format!("Datacenter: {dc}");
+        let _ = writeln!(text, "{title}\n{}", "=".repeat(title.len()));
+        text.push_str("Status=Up/Down\n|/ State=Normal/Leaving/Joining/Moving\n");
+        let _ = writeln!(
+            text,
+            "--  {:<15}  {:<10}  {:<6}  {:<4}  {:<36}  Rack",
+            "Address", "Load", "Tokens", "Owns", "Host ID"
+        );
+        for (number, node) in cluster.nodes.iter().enumerate() {
+            if node.data_center == *dc {
+                let host = format!("00000000-0000-4000-8000-{number:012}");
+                let _ = writeln!(
+                    text,
+                    "UN  {:<15}  {:<10}  {:<6}  {:<4}  {host}  {}",
+                    node.address.to_string(),
+                    "283.93 GiB",
+                    cluster.tokens[number].len(),
+                    "?",
+                    node.rack.as_str()
+                );
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What `nodetool describecluster` prints.
+fn description_text(described: &ClusterDescription) -> String {
+    let mut text = format!(
+        "Cluster Information:\n\tName: {}\n\tSnitch: \
+         org.apache.cassandra.locator.GossipingPropertyFileSnitch\n\tDynamicEndPointSnitch: \
+         enabled\n\tPartitioner: org.apache.cassandra.dht.{}\n\tSchema versions:\n",
+        described.name, described.partitioner
+    );
+    let list = |nodes: &[Address], port: &str| {
+        nodes.iter().map(|node| format!("{node}{port}")).collect::<Vec<_>>().join(", ")
+    };
+    for (version, nodes) in &described.schema_versions {
+        let _ = writeln!(text, "\t\t{version}: [{}]", list(nodes, ""));
+    }
+    let nodes: u32 = described.data_centers.values().sum();
+    let _ = writeln!(text, "\nStats for all nodes:\n\tLive: {nodes}");
+    text.push_str("\tJoining: 0\n\tMoving: 0\n\tLeaving: 0\n\tUnreachable: 0\n\n");
+    text.push_str("Data Centers: \n");
+    for (dc, count) in &described.data_centers {
+        let _ = writeln!(text, "\t{dc} #Nodes: {count} #Down: 0");
+    }
+    text.push_str("\nDatabase versions:\n");
+    for (version, nodes) in &described.versions {
+        let _ = writeln!(text, "\t{version}: [{}]", list(nodes, ":7000"));
+    }
+    text.push_str("\nKeyspaces:\n");
+    for Keyspace { name, replication } in &described.keyspaces {
+        let words = match replication {
+            Replication::NetworkTopology(factors) => {
+                let factors: Vec<_> =
+                    factors.iter().map(|(dc, factor)| format!("{dc}={}", factor.all)).collect();
+                format!("NetworkTopologyStrategy {{{}}}", factors.join(", "))
+            }
+            Replication::Simple(factor) => {
+                format!("SimpleStrategy {{replication_factor={}}}", factor.all)
+            }
+            _ => "LocalStrategy {}".to_owned(),
+        };
+        let _ = writeln!(text, "\t{name} -> Replication class: {words}");
+    }
+    text.push('\n');
+    text
+}
+
 fn description(cluster: &Cluster) -> ClusterDescription {
     let topology = cluster.topology();
     let count = |dc: &DataCenter| {
@@ -93,7 +169,7 @@ fn description(cluster: &Cluster) -> ClusterDescription {
     ClusterDescription {
         name: topology.cluster.clone(),
         partitioner: "Murmur3Partitioner".into(),
-        schema_versions: [("v".to_owned(), all.clone())].into(),
+        schema_versions: [("4631f8b1-ca56-39c7-8dd5-52ba2e8b8a76".to_owned(), all.clone())].into(),
         unreachable: Vec::new(),
         data_centers: topology
             .data_centers()
@@ -105,6 +181,110 @@ fn description(cluster: &Cluster) -> ClusterDescription {
     }
 }
 
+fn line(what: &str, time: String, beside: String) {
+    println!("  {what:<38} {time:>10}   {beside}");
+}
+
+/// Reads what nodetool prints of this cluster, and makes the map.
+fn map(cluster: &Cluster) -> Topology {
+    let text = ring_text(cluster);
+    let (lines, _) =
+        timed(|| text.lines().map(|line| line.split_whitespace().count()).sum::<usize>());
+    let (parsed, ring) = timed(|| parse::ring(Partitioner::Murmur3, &text).unwrap());
+    let words = format!("{} MB; splitting its lines into words: {}", text.len() >> 20, ms(lines));
+    line("parse the ring", ms(parsed), words);
+    drop(text);
+    let text = status_text(cluster);
+    let (counted, _) = timed(|| text.lines().count());
+    let (parsed, rows) = timed(|| parse::status(&text).unwrap());
+    assert_eq!(rows.len(), cluster.nodes.len());
+    line("parse status", ms(parsed), format!("counting its lines: {}", ms(counted)));
+    let expected = description(cluster);
+    let text = description_text(&expected);
+    let (counted, _) = timed(|| text.lines().count());
+    let (parsed, description) = timed(|| parse::describecluster(&text).unwrap());
+    assert_eq!(description, expected);
+    line("parse describecluster", ms(parsed), format!("counting its lines: {}", ms(counted)));
+    let (copied, _) = timed(|| ring.clone());
+    let assemble = |ring: Vec<RingRow>| {
+        Topology::from_parts(rows.clone(), description.clone(), ring, &[]).unwrap()
+    };
+    let (mapped, topology) = timed(|| assemble(ring.clone()));
+    line("map (with a copy of the rows)", ms(mapped), format!("the copy alone: {}", ms(copied)));
+    topology
+}
+
+/// Every node asked for, twice: most are held by somebody who is out.
+fn decisions(what: &str, topology: &Topology, guard: &Guard, outs: &Outs) {
+    let mut held = 0;
+    let mut times: Vec<Duration> = topology
+        .ids()
+        .chain(topology.ids())
+        .map(|id| {
+            let begun = Instant::now();
+            let verdict = black_box(may_start(topology, guard, outs, id));
+            let took = begun.elapsed();
+            held += usize::from(verdict != Verdict::Admit);
+            took
+        })
+        .collect();
+    times.sort_unstable();
+    let place = |percent: usize| us(times[(times.len() - 1) * percent / 100]);
+    line(
+        &format!("a decision, {} {what}", outs.out().len()),
+        place(50),
+        format!("99th of 100: {}, worst: {}; {} of them held", place(99), place(100), held / 2),
+    );
+}
+
+fn guarding(topology: &Topology, strategy: Strategy) {
+    let policy = Policy { strategy, dc_parallel: true, ..Policy::default() };
+    let (guarded, guard) = timed(|| Guard::new(topology, &policy));
+    let free = guard.nobody_out();
+    let (pass, below) = timed(|| guard.below(topology, &free));
+    assert_eq!(below, []);
+    let targets: BTreeSet<NodeId> = topology.ids().collect();
+    let (planned, waves) = timed(|| Waves::plan(topology, &guard, &policy, &targets));
+    let beside = format!("{strategy:?}; one pass over all sets: {}", ms(pass));
+    line(&format!("guard, {} sets", guard.set_count()), ms(guarded), beside);
+    let count = waves.waves.len();
+    let beside = format!("{count} waves, no order needs fewer than {}", waves.bound.waves);
+    line("plan", ms(planned), beside);
+    // Nobody out: every set of the node is looked at.
+    let mut chance = Chance(1);
+    let mut any = || NodeId(chance.below(topology.nodes.len() as u64) as u32);
+    let (all, _) = timed(|| {
+        for _ in 0..1_000 {
+            black_box(may_start(topology, &guard, &free, any()));
+        }
+    });
+    line("a decision, nobody out", us(all / 1_000), String::new());
+    let mut outs = guard.nobody_out();
+    for node in &waves.waves[0] {
+        outs.put_out(&guard, *node, OutCause::Job(Phase::Running));
+    }
+    decisions("out: the first wave", topology, &guard, &outs);
+    // A hold names everybody who is out of its set.
+    let mut outs = guard.nobody_out();
+    let mut down = BTreeSet::new();
+    while down.len() < 300 {
+        down.insert(any());
+    }
+    let not_up: BTreeMap<_, _> =
+        down.iter().map(|id| (*id, Some(NodeStatus::DOWN_NORMAL))).collect();
+    outs.update(&guard, &not_up, &down, BTreeMap::new());
+    decisions("down, anywhere", topology, &guard, &outs);
+    let node = NodeId(7);
+    let (moved, _) = timed(|| {
+        let mut outs = guard.nobody_out();
+        for _ in 0..100 {
+            outs.put_out(&guard, node, OutCause::Job(Phase::Running));
+            outs.take_back(&guard, node);
+        }
+    });
+    line("a node out and back", us(moved / 100), String::new());
+}
+
 fn measure(name: &str, racks: &str, replications: &[String]) {
     let mut cluster = Cluster::new(racks).vnodes(256);
     for number in 0..100 {
@@ -112,79 +292,12 @@ fn measure(name: &str, racks: &str, replications: &[String]) {
         cluster = cluster.keyspace(&format!("ks{number}"), replication);
     }
     let cluster = cluster.system_keyspaces();
-    let text = ring_text(&cluster);
-    let rows: Vec<StatusRow> = cluster.rows(|number| cluster.nodes[number].status);
-    let description = description(&cluster);
-    println!("\n{name}: {} nodes, {} MB of `nodetool ring`", cluster.nodes.len(), text.len() >> 20);
-    let line =
-        |what: &str, time: String, beside: String| println!("  {what:<38} {time:>10}   {beside}");
-
-    let (lines, _) =
-        timed(|| text.lines().map(|line| line.split_whitespace().count()).sum::<usize>());
-    let (parsed, ring) = timed(|| parse::ring(Partitioner::Murmur3, &text).unwrap());
-    line("parse the ring", ms(parsed), format!("splitting its lines into words: {}", ms(lines)));
-    drop(text);
-    let (copied, _) = timed(|| ring.clone());
-    let assemble = |ring: Vec<RingRow>| {
-        Topology::from_parts(rows.clone(), description.clone(), ring, &[]).unwrap()
-    };
-    let (mapped, topology) = timed(|| assemble(ring.clone()));
-    line("map (with a copy of the rows)", ms(mapped), format!("the copy alone: {}", ms(copied)));
-    drop(ring);
-
-    for strategy in [Strategy::Topology, Strategy::Quorum] {
-        let policy = Policy { strategy, dc_parallel: true, ..Policy::default() };
-        let (guarded, guard) = timed(|| Guard::new(&topology, &policy));
-        let targets: BTreeSet<NodeId> = topology.ids().collect();
-        let (planned, waves) = timed(|| Waves::plan(&topology, &guard, &policy, &targets));
-        line(&format!("guard, {} sets", guard.set_count()), ms(guarded), format!("{strategy:?}"));
-        line(
-            "plan",
-            ms(planned),
-            format!("{} waves, no order needs fewer than {}", waves.waves.len(), waves.bound.waves),
-        );
-        // Decisions with the first wave out.
-        let mut outs = guard.nobody_out();
-        for node in &waves.waves[0] {
-            outs.put_out(&guard, *node, OutCause::Job(Phase::Running));
-        }
-        let mut times: Vec<Duration> = topology
-            .ids()
-            .chain(topology.ids())
-            .map(|id| {
-                let begun = Instant::now();
-                black_box(may_start(&topology, &guard, &outs, id));
-                begun.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        let out = outs.out().len();
-        line(
-            &format!("a decision, {out} nodes out"),
-            us(times[times.len() / 2]),
-            format!("99th of 100: {}", us(times[times.len() * 99 / 100])),
-        );
-        // Nobody out: every set of the node is looked at.
-        let free = guard.nobody_out();
-        let mut chance = Chance(1);
-        let (all, _) = timed(|| {
-            for _ in 0..1_000 {
-                let id = NodeId(chance.below(topology.nodes.len() as u64) as u32);
-                black_box(may_start(&topology, &guard, &free, id));
-            }
-        });
-        line("a decision, nobody out", us(all / 1_000), String::new());
-        let node = NodeId(7);
-        let (moved, _) = timed(|| {
-            let mut outs = guard.nobody_out();
-            for _ in 0..100 {
-                outs.put_out(&guard, node, OutCause::Job(Phase::Running));
-                outs.take_back(&guard, node);
-            }
-        });
-        line("a node out and back", us(moved / 100), String::new());
-    }
+    println!("\n{name}: {} nodes", cluster.nodes.len());
+    let topology = map(&cluster);
     assert!(topology.nodes.iter().all(|node| node.status.liveness == Liveness::Up));
+    for strategy in [Strategy::Topology, Strategy::Quorum] {
+        guarding(&topology, strategy);
+    }
 }
 
 fn main() {

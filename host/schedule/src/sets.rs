@@ -76,7 +76,8 @@ impl Head {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Local(DataCenter, ReplicationFactor, Level),
-    Cluster(Replication, Level),
+    /// With the configured number of all replicas, those of data centers without a node included.
+    Cluster(Replication, u32, Level),
     Everywhere(Option<DataCenter>, Level),
     Metadata(KeyspaceName),
 }
@@ -104,8 +105,10 @@ impl GuardedSets {
             Key::Local(center, factor, level) => {
                 (topology.local_sets(center, *factor), Some(center.clone()), *level, *factor)
             }
-            Key::Cluster(replication, level) => {
-                (topology.cluster_sets(replication), None, *level, sum(replication))
+            Key::Cluster(replication, all, level) => {
+                let transient = sum(replication).transient;
+                let factor = ReplicationFactor { all: *all, transient };
+                (topology.cluster_sets(replication), None, *level, factor)
             }
             Key::Everywhere(center, level) => {
                 let found = topology.everywhere(center.as_ref());
@@ -161,7 +164,7 @@ impl GuardedSets {
                     (Key::Local(dc, factor, _), Replication::NetworkTopology(factors)) => {
                         factors.get(dc) == Some(factor)
                     }
-                    (Key::Cluster(replication, _), other) => {
+                    (Key::Cluster(replication, ..), other) => {
                         *replication == living(topology, other)
                     }
                     _ => false,
@@ -271,10 +274,11 @@ fn keys_of(topology: &Topology, keyspace: &Keyspace, level: Level) -> Vec<Key> {
             Replication::NetworkTopology(factors) if local => {
                 factors.into_iter().map(|(dc, factor)| Key::Local(dc, factor, level)).collect()
             }
-            living => [Key::Cluster(living, level)].into(),
+            living => [Key::Cluster(living, sum(&keyspace.replication).all, level)].into(),
         },
         Replication::Simple(_) => {
-            [Key::Cluster(keyspace.replication.clone(), level.anywhere())].into()
+            let all = sum(&keyspace.replication).all;
+            [Key::Cluster(keyspace.replication.clone(), all, level.anywhere())].into()
         }
         Replication::Everywhere if local => {
             let centers = topology.data_centers().into_iter();
@@ -322,8 +326,8 @@ impl Guarantee {
         if let Some(level) = self.keyspaces.get(&keyspace.name) {
             return Some(*level);
         }
-        let wanted = self.only.is_empty() || self.only.contains(&keyspace.name);
-        if !wanted || !keyspace.is_guarded() {
+        let named = self.only.contains(&keyspace.name);
+        if !named && (!self.only.is_empty() || !keyspace.is_guarded()) {
             return None;
         }
         // What a node reads to log a client in, from 4.1 on, whatever the operator's own data needs.

@@ -1,6 +1,9 @@
 //! What the transitions of a job add up to.
 use crate::{End, GateFailure, Outcome, Phase, Proposed, Reason, StopCause, Transition};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    borrow::ToOwned as _,
+    collections::{BTreeMap, BTreeSet},
+};
 use quorate_ring::{NodeId, NodeStatus};
 
 /// One target of a job. Times are milliseconds since 1970.
@@ -129,10 +132,29 @@ impl State {
                 run.phase = Phase::Skipped;
                 run.outcome = Some(Outcome::Skipped("it is down".into()));
             }),
-            Transition::LeftCluster { node } => self.change(*node, |run| {
-                run.phase = Phase::Skipped;
-                run.outcome = Some(Outcome::Skipped("it left the cluster".into()));
-            }),
+            Transition::LeftCluster { node } => {
+                self.failed += u32::from(
+                    self.nodes.get(node).is_some_and(|run| run.phase == Phase::Confirming),
+                );
+                self.change(*node, |run| {
+                    let left = "it left the cluster".to_owned();
+                    match run.phase {
+                        Phase::Waiting => {
+                            run.phase = Phase::Skipped;
+                            run.outcome = Some(Outcome::Skipped(left));
+                        }
+                        Phase::Confirming => {
+                            run.phase = Phase::Failed;
+                            run.outcome =
+                                Some(Outcome::Failed { code: "left".into(), message: left });
+                        }
+                        _ => {}
+                    }
+                    // In no replica set any more.
+                    run.out = false;
+                    run.gate = None;
+                });
+            }
             Transition::Looked { not_up, down } => {
                 self.not_up.clone_from(not_up);
                 self.down.clone_from(down);

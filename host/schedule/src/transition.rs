@@ -43,6 +43,9 @@ pub enum StopCause {
     Requested,
     /// What waits is held by nodes that are waited for no more.
     Stuck,
+    /// The ring or the schema changed so that this keyspace bears no node out in any order, which nobody
+    /// was told when the job began.
+    Exposed(String),
     /// The strategy's component asks for a pause after this group, counted from 1.
     GroupDone(u32),
     /// The strategy's component names no further node.
@@ -60,6 +63,10 @@ impl fmt::Display for StopCause {
             Self::StopAfter(n) => write!(f, "--stop-after {n}"),
             Self::Requested => f.write_str("on request"),
             Self::Stuck => f.write_str("what is left is held by nodes that didn't come back"),
+            Self::Exposed(keyspace) => write!(
+                f,
+                "since a change of ring or schema, {keyspace} bears no node out; `continue` goes on all the same"
+            ),
             Self::GroupDone(group) => write!(f, "the strategy pauses after group {group}"),
             Self::NotProposed => f.write_str("the strategy names no further node"),
             Self::Strategy(why) => write!(f, "the strategy failed: {why}"),

@@ -237,3 +237,77 @@ fn a_dynamic_component_is_asked_again_whenever_a_node_is_back() {
     assert_eq!(world.run(HOUR), Some(End::Completed));
     assert!(world.proposals >= 4, "{}", world.proposals);
 }
+
+#[test]
+fn a_dead_node_that_is_removed_does_not_open_the_gate() {
+    // RF 3 on three nodes, one of them dead: held. Then it is removed: two of two are needed now, which
+    // nobody was told when the job began.
+    let mut world =
+        World::new(meshed("dc1 r1 3"), Policy { ignore_down_nodes: true, ..Policy::default() });
+    world.down.insert(NodeId(2));
+    assert_eq!(world.run(60_000), None);
+    assert!(world.starts.is_empty());
+    world.cluster.left.insert(2);
+    assert_eq!(world.go_on(HOUR), Some(End::Stopped { left: 2 }));
+    assert!(world.starts.is_empty());
+    assert_eq!(world.job.stopping(), Some(&StopCause::Exposed("shop".into())));
+    // Asked to go on all the same, it does: one at a time.
+    world.begin(None);
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+    assert_eq!(world.most, 1);
+}
+
+#[test]
+fn a_look_without_the_schemas_version_starts_nothing() {
+    let mut world = World::new(meshed("dc1 r1 3"), Policy::default());
+    world.no_schema = true;
+    assert_eq!(world.run(HOUR), None);
+    assert!(world.starts.is_empty());
+    assert_eq!(text(&world, 0), "reading the ring anew: nobody told the schema's version");
+    world.no_schema = false;
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}
+
+#[test]
+fn a_map_read_while_the_schema_settles_is_read_again() {
+    let mut world = World::new(meshed("dc1 r1 3"), Policy::default());
+    world.begin(None);
+    world.go_on(1_500);
+    // The keyspace is there, and one node hasn't heard of it: a map read now shows two versions.
+    world.cluster.schema_version = "v2".into();
+    let mut torn = world.topology();
+    let late = torn.nodes[2].address;
+    torn.schema_versions.get_mut("v2").unwrap().retain(|address| *address != late);
+    torn.schema_versions.insert("v1".into(), vec![late]);
+    world.tell(quorate_schedule::Event::Mapped(torn.into()));
+    let before = mapped(&world);
+    world.go_on(60_000);
+    assert!(mapped(&world) > before, "it is read again");
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}
+
+#[test]
+fn a_node_that_was_started_and_leaves_the_cluster_is_waited_for_no_more() {
+    let mut world = World::new(
+        meshed("dc1 r1 5"),
+        Policy { max_failures: quorate_schedule::FailureBudget::Nodes(9), ..Policy::default() },
+    );
+    world.manner(0, Manner { up_after: u64::MAX, ..Manner::default() });
+    assert_eq!(world.run(60_000), None);
+    world.cluster.left.insert(0);
+    assert_eq!(world.go_on(HOUR), Some(End::Failed { failed: 1, left: 0 }));
+    assert_eq!(world.starts.len(), 5);
+}
+
+#[test]
+fn a_dead_machine_holds_nobody_else() {
+    let gates = quorate_schedule::GatePolicy { new_process: true };
+    let mut world = World::new(meshed("dc1 r1 5"), Policy { gates, ..Policy::default() });
+    world.down.insert(NodeId(4));
+    world.unreadable.insert(NodeId(4));
+    world.begin(None);
+    world.go_on(300_000);
+    assert!(world.starts.is_empty(), "all others share a range with it");
+    let text = text(&world, 0);
+    assert!(text.ends_with("needs 2 of 3 in dc1; 10.0.0.4 is down"), "{text}");
+}

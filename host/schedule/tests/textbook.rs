@@ -210,9 +210,13 @@ fn replacing_a_node_holds_its_whole_replica_sets() {
 fn a_removed_data_center_that_is_still_listed_holds_nothing() {
     let cluster = cluster("dc1 r1 2, dc1 r2 2, dc1 r3 2", "dc1=3 removed=3");
     assert_eq!(waves(&cluster, &quorum()).len(), 3);
+    // A QUORUM counts it: four of six, of which three exist. Nothing can be kept; it is named, and no
+    // deadlock: one of a range at a time.
     let mut over_all = quorum();
     over_all.guarantee.level = Level::Quorum;
     assert_eq!(waves(&cluster, &over_all).len(), 3);
+    let topology = cluster.topology();
+    assert_eq!(Guard::new(&topology, &over_all).bears_none()[0].0.factor, 6);
 }
 
 #[test]

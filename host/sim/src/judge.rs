@@ -2,33 +2,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::members::Member;
-use crate::placement::HeldRange;
-use crate::spec::{KeyspaceSpec, Replication};
+use quorate_oracle::{Demand, HeldRange, Level, demands};
 
-/// The nodes of one place (a data center, or the whole cluster) that hold one range together.
+use crate::members::Member;
+use crate::placement::{oracle_members, oracle_replication};
+use crate::spec::KeyspaceSpec;
+
+/// A quorum that the nodes of one place (a data center, or the whole cluster) that hold one range have together.
 #[derive(Debug)]
-struct ReplicaSet {
+struct Quorum {
     keyspace: String,
-    place: String,
-    start: i64,
-    end: i64,
-    members: Vec<usize>,
-    /// The configured number of replicas.
-    rf: usize,
+    demand: Demand,
     lost: bool,
 }
 
-impl ReplicaSet {
-    fn quorum(&self) -> usize {
-        self.rf / 2 + 1
-    }
-}
-
-/// Watches every replica set of the guarded keyspaces.
+/// Watches the quorum of every replica set of the guarded keyspaces.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    sets: Vec<ReplicaSet>,
+    quorums: Vec<Quorum>,
     names: Vec<(String, String)>,
     live: Vec<bool>,
     losses: Vec<String>,
@@ -42,37 +33,26 @@ impl Judge {
         keyspaces: &[KeyspaceSpec],
         held: &[Vec<HeldRange>],
     ) -> Self {
-        let mut sets = Vec::new();
+        let nodes = oracle_members(members);
+        let mut quorums = Vec::new();
         for (keyspace, ranges) in
             keyspaces.iter().zip(held).filter(|(keyspace, _)| keyspace.guarded)
         {
             // Ranges with the same holders stand and fall together.
             let mut known = BTreeSet::new();
-            for range in ranges {
-                for (place, rf) in places(&keyspace.replication) {
-                    let within =
-                        |node: &usize| place.as_deref().is_none_or(|dc| members[*node].dc == dc);
-                    let mut holders: Vec<usize> =
-                        range.replicas.iter().copied().filter(within).collect();
-                    holders.sort_unstable();
-                    let set = ReplicaSet {
-                        keyspace: keyspace.name.clone(),
-                        place: place.clone().unwrap_or_else(|| "all data centers".to_owned()),
-                        start: range.start,
-                        end: range.end,
-                        members: holders.clone(),
-                        rf,
-                        lost: false,
-                    };
-                    // Too few nodes even when all are up: no order of restarts can help or harm it.
-                    if holders.len() >= set.quorum() && known.insert((place, holders)) {
-                        sets.push(set);
-                    }
+            let replication = oracle_replication(&keyspace.replication);
+            for demand in demands(&nodes, ranges, &replication, Level::LocalQuorum) {
+                // Too few nodes even when all are up: no order of restarts can help or harm it.
+                if demand.members.len() >= demand.need
+                    && known.insert((demand.dc.clone(), demand.members.clone()))
+                {
+                    let keyspace = keyspace.name.clone();
+                    quorums.push(Quorum { keyspace, demand, lost: false });
                 }
             }
         }
         Self {
-            sets,
+            quorums,
             names: members
                 .iter()
                 .map(|member| (member.address.to_string(), member.dc.clone()))
@@ -98,29 +78,28 @@ impl Judge {
             .count();
         let most = self.max_down.entry(dc).or_default();
         *most = (*most).max(down);
-        for set in &mut self.sets {
-            let alive = set.members.iter().filter(|member| self.live[**member]).count();
-            let lost = alive < set.quorum();
-            if lost && !set.lost {
-                let out: Vec<&str> = set
+        for Quorum { keyspace, demand, lost } in &mut self.quorums {
+            let alive = demand.members.iter().filter(|member| self.live[**member]).count();
+            let is_lost = alive < demand.need;
+            if is_lost && !*lost {
+                let out: Vec<&str> = demand
                     .members
                     .iter()
                     .filter(|member| !self.live[**member])
                     .map(|member| self.names[*member].0.as_str())
                     .collect();
                 self.losses.push(format!(
-                    "at {:.3} s: range ({}, {}] of {} had {alive} of {} live replicas in {} where {} are needed; out: {}",
+                    "at {:.3} s: range ({}, {}] of {keyspace} had {alive} of {} live replicas in {} where {} are needed; out: {}",
                     at.as_secs_f64(),
-                    set.start,
-                    set.end,
-                    set.keyspace,
-                    set.rf,
-                    set.place,
-                    set.quorum(),
+                    demand.start,
+                    demand.end,
+                    demand.factor,
+                    demand.dc.as_deref().unwrap_or("all data centers"),
+                    demand.need,
                     out.join(", ")
                 ));
             }
-            set.lost = lost;
+            *lost = is_lost;
         }
     }
 
@@ -130,17 +109,6 @@ impl Judge {
 
     pub(crate) fn max_down(&self, dc: &str) -> usize {
         self.max_down.get(dc).copied().unwrap_or(0)
-    }
-}
-
-/// Where a quorum is counted: per data center, or (`None`) over all replicas.
-fn places(replication: &Replication) -> Vec<(Option<String>, usize)> {
-    match replication {
-        Replication::NetworkTopology(per_dc) => {
-            per_dc.iter().map(|(dc, rf)| (Some(dc.clone()), *rf)).collect()
-        }
-        Replication::Simple(rf) => vec![(None, *rf)],
-        Replication::Local => Vec::new(),
     }
 }
 

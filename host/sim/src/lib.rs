@@ -3,7 +3,8 @@
 //! restarts and deaths look like to the node itself and to its peers. Faults come on demand, and a judge that knows the truth
 //! records every quorum that was lost.
 //!
-//! It depends on no other crate of the project, placement above all: a bug there must not be able to hide here as well.
+//! Of the project it depends on the oracle alone, and places and judges by it: a bug of the product must not be able to hide here as
+//! well.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod access;

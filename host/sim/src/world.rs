@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use quorate_oracle::HeldRange;
 use tokio::sync::{Notify, broadcast};
 
 use crate::cluster::{Cluster, Entry, Phase};
 use crate::members::Member;
 use crate::nodetool::NodetoolFault;
-use crate::placement::HeldRange;
 use crate::spec::SimSpec;
 
 /// Commands that are remembered per node; older ones are only counted.

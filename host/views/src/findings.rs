@@ -1,58 +1,87 @@
 //! What a person should know of a cluster before anything is done to it.
 use quorate_ring::{DataCenter, Keyspace, Replication, Topology};
-use quorate_schedule::{Family, Guard, Policy, SchemaView};
+use quorate_schedule::{Family, Guard, Outs, Policy, Reason, SchemaView};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One sentence each; none where all is well.
 pub fn findings(topology: &Topology, guard: &Guard, policy: &Policy) -> Vec<String> {
     let mut found = Vec::new();
     if policy.guards() {
-        found.extend(bears_none(guard));
+        found.extend(bears_none(guard, policy));
         found.extend(below(topology, guard));
+        found.extend(unclear(topology, policy));
     }
     found.extend(phantoms(topology));
-    found.extend(system_auth(topology));
-    found.extend(simple_in_several(topology));
+    found.extend(system_auth(topology, policy));
+    found.extend(simple_in_several(topology, policy));
     found.extend(topology.doubts.iter().map(|doubt| doubt.text(topology)));
     found.extend(not_up(topology));
     found.extend(schema(topology));
     found
 }
 
-/// Keyspaces that lose their level with any one node, whatever the order: the tightest first, the rest
-/// counted.
-fn bears_none(guard: &Guard) -> Option<String> {
+/// Keyspaces that lose their level with any one node, whatever the order: the first by name, the rest
+/// counted; none whose outage is accepted.
+fn bears_none(guard: &Guard, policy: &Policy) -> Option<String> {
     let families = guard.bears_none();
-    let costly: Vec<&(&Family, usize)> =
-        families.iter().filter(|(family, _)| !family.accepted).collect();
-    let (first, nodes) = costly.first()?;
+    let costly = |family: &Family| -> Vec<String> {
+        let accepted = &policy.guarantee.accepted;
+        let names = family.keyspaces.iter().filter(|name| !accepted.contains(name));
+        names.map(ToString::to_string).collect()
+    };
+    let (first, nodes) = families.iter().find(|(family, _)| !costly(family).is_empty())?;
+    let keyspaces: BTreeSet<String> = families.iter().flat_map(|(f, _)| costly(f)).collect();
     let place = match &first.data_center {
         Some(dc) => format!(" in {dc}"),
         None => String::new(),
     };
-    let keyspaces: BTreeSet<_> = costly.iter().flat_map(|(family, _)| &family.keyspaces).collect();
+    let replica = if first.full_only { "full replica" } else { "replica" };
+    let who = match nodes {
+        1 => "while its one node is out".into(),
+        nodes => format!("whichever of its {nodes} nodes is out"),
+    };
     let others = match keyspaces.len() {
         1 => String::new(),
         2 => "; so it is with one more keyspace".into(),
         n => format!("; so it is with {} more keyspaces", n - 1),
     };
     Some(format!(
-        "{} (RF {}{place}) bears no replica out at {}: whichever of its {nodes} nodes is out, some ranges \
-         fail, in any order; they go one at a time{others}",
-        first.keyspaces[0], first.factor, first.level,
+        "{} (RF {}{place}) bears no {replica} out at {}: {who}, some ranges fail, in any order; they go one \
+         at a time{others}",
+        costly(first)[0],
+        first.factor,
+        first.level,
     ))
 }
 
-/// Ranges that have lost their level already.
-fn below(topology: &Topology, guard: &Guard) -> Vec<String> {
+/// Who is out as the map shows it.
+pub(crate) fn outs_as_shown(topology: &Topology, guard: &Guard) -> Outs {
     let mut outs = guard.nobody_out();
     let shown = topology.ids().map(|id| (id, topology.node(id).status));
     let not_up = shown.filter(|(_, s)| !s.is_up_normal()).map(|(id, s)| (id, Some(s))).collect();
     outs.update(guard, &not_up, &BTreeSet::new(), BTreeMap::new());
+    outs
+}
+
+/// Ranges that have lost their level already.
+fn below(topology: &Topology, guard: &Guard) -> Vec<String> {
+    let outs = outs_as_shown(topology, guard);
     let text = |set: quorate_schedule::SetReason| {
         format!("below its level already: {}", set.text(topology))
     };
     guard.below(topology, &outs).into_iter().map(text).collect()
+}
+
+/// Data centers in which nothing that is up is started, since nobody can tell who is to hold which range.
+fn unclear(topology: &Topology, policy: &Policy) -> Vec<String> {
+    if policy.guarantee.allow_topology_change {
+        return Vec::new();
+    }
+    let found = |dc: &DataCenter| {
+        let change = Reason::TopologyChange(topology.unclear(Some(dc))?);
+        Some(format!("no node of {dc} that is up is started: {}", change.text(topology)))
+    };
+    topology.data_centers().into_iter().filter_map(found).collect()
 }
 
 /// Data centers that keyspaces list and no node is in.
@@ -87,9 +116,10 @@ fn are(names: &[&str]) -> String {
 }
 
 /// Logins read `system_auth`; as it comes it has one replica.
-fn system_auth(topology: &Topology) -> Option<String> {
+fn system_auth(topology: &Topology, policy: &Policy) -> Option<String> {
     let keyspace = topology.keyspaces.iter().find(|ks| ks.name.as_str() == "system_auth")?;
-    if keyspace.is_guarded() {
+    // `--keep system_auth=…` guards it as it is.
+    if keyspace.is_guarded() || policy.guarantee.keyspaces.contains_key(&keyspace.name) {
         return None;
     }
     let mut counts: BTreeMap<&DataCenter, usize> = BTreeMap::new();
@@ -99,8 +129,10 @@ fn system_auth(topology: &Topology) -> Option<String> {
     if counts.values().all(|nodes| *nodes < 3) {
         return None;
     }
-    let factors: Vec<String> =
-        counts.iter().map(|(dc, nodes)| format!("'{dc}': {}", nodes.min(&3))).collect();
+    let factor = |(dc, nodes): (&&DataCenter, &usize)| {
+        format!("'{}': {}", dc.as_str().replace('\'', "''"), nodes.min(&3))
+    };
+    let factors: Vec<String> = counts.iter().map(factor).collect();
     Some(format!(
         "system_auth has too few replicas to be guarded: where logins are used, they may fail while a node \
          is out; better: ALTER KEYSPACE system_auth WITH replication = {{'class': \
@@ -109,10 +141,11 @@ fn system_auth(topology: &Topology) -> Option<String> {
     ))
 }
 
-fn simple_in_several(topology: &Topology) -> Option<String> {
+fn simple_in_several(topology: &Topology, policy: &Policy) -> Option<String> {
     let several = topology.data_centers().len() > 1;
     let simple = |ks: &&Keyspace| {
-        matches!(ks.replication, Replication::Simple(_)) && ks.is_guarded() && several
+        let is_simple = matches!(ks.replication, Replication::Simple(_));
+        several && is_simple && policy.guarantee.level_of(ks).is_some()
     };
     let names: Vec<&str> =
         topology.keyspaces.iter().filter(simple).map(|ks| ks.name.as_str()).collect();

@@ -1,9 +1,17 @@
 //! The cluster as it was read: nodes, keyspaces, and what could be lost.
-use crate::findings;
-use quorate_ring::{Keyspace, NodeId, Replication, Topology};
-use quorate_schedule::{Guard, Outs, Policy};
+mod ranges;
+mod share;
+
+use crate::findings::{findings, outs_as_shown};
+use quorate_ring::{DataCenter, Keyspace, Node, NodeId, Replication, ReplicationFactor, Topology};
+use quorate_schedule::{Guard, Level, Policy};
+pub use ranges::{ranges_json, ranges_text};
 use serde_json::{Value, json};
+pub(crate) use share::{owned_in, places};
 use std::{collections::BTreeMap, fmt::Write as _};
+
+/// Keyspaces that are named in a line; the rest are counted.
+const NAMED: usize = 8;
 
 /// A cluster to be shown.
 #[derive(Clone, Copy, Debug)]
@@ -16,186 +24,228 @@ pub struct TopologyView<'a> {
     pub policy: &'a Policy,
 }
 
-impl TopologyView<'_> {
-    /// Who is out as the map shows it.
-    pub(crate) fn outs(&self) -> Outs {
-        let mut outs = self.guard.nobody_out();
-        let shown = self.topology.ids().map(|id| (id, self.topology.node(id).status));
-        let not_up =
-            shown.filter(|(_, s)| !s.is_up_normal()).map(|(id, s)| (id, Some(s))).collect();
-        outs.update(self.guard, &not_up, &Default::default(), BTreeMap::new());
-        outs
+/// What is shown of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) id: NodeId,
+    pub(crate) node: &'a Node,
+    /// How many tokens it has, or will have once it has joined.
+    pub(crate) tokens: usize,
+    /// Its part of its data center's ring; none where distances between tokens mean nothing.
+    pub(crate) share: Option<f64>,
+    /// How many more members the tightest of its replica sets bears out; none: it is in no guarded set.
+    pub(crate) slack: Option<u32>,
+}
+
+impl Row<'_> {
+    /// The share in percent.
+    pub(crate) fn percent(&self) -> String {
+        self.share.map_or_else(|| "-".into(), |share| format!("{:.1}%", share * 100.0))
     }
 
-    fn token_counts(&self) -> BTreeMap<NodeId, usize> {
-        let mut counts = BTreeMap::new();
-        for (_, id) in self.topology.ring.owned() {
-            *counts.entry(*id).or_default() += 1;
+    /// The slack as a word.
+    pub(crate) fn slack_word(&self) -> String {
+        self.slack.map_or_else(|| "-".into(), |slack| slack.to_string())
+    }
+}
+
+/// Whether a keyspace is guarded: the level that is kept, or why none is.
+type Kept = Result<Level, &'static str>;
+
+impl TopologyView<'_> {
+    /// The nodes by data center, rack and address, with who is out as the map shows it.
+    pub(crate) fn rows(&self) -> BTreeMap<&DataCenter, Vec<Row<'_>>> {
+        let topology = self.topology;
+        let outs = outs_as_shown(topology, self.guard);
+        let mut tokens: BTreeMap<NodeId, usize> = BTreeMap::new();
+        for (_, id) in topology.ring.owned() {
+            *tokens.entry(*id).or_default() += 1;
         }
-        counts
+        for replacement in topology.ring.replaced() {
+            let taken = tokens.get(&replacement.by).copied().unwrap_or(0);
+            tokens.insert(replacement.dead, taken);
+        }
+        let mut rows: BTreeMap<&DataCenter, Vec<Row<'_>>> = BTreeMap::new();
+        let centers = topology.data_centers();
+        let shares: BTreeMap<&DataCenter, _> =
+            centers.into_iter().map(|dc| (dc, share::shares(topology, dc))).collect();
+        for id in topology.in_order() {
+            let node = topology.node(id);
+            let share = |all: &BTreeMap<NodeId, f64>| all.get(&id).copied().unwrap_or(0.0);
+            rows.entry(&node.data_center).or_default().push(Row {
+                id,
+                node,
+                tokens: tokens.get(&id).copied().unwrap_or(0),
+                share: shares[&node.data_center].as_ref().map(share),
+                slack: self.guard.slack(&outs, id),
+            });
+        }
+        rows
     }
 
     /// As a table.
     pub fn text(&self) -> String {
-        let (topology, outs, tokens) = (self.topology, self.outs(), self.token_counts());
+        let rows = self.rows();
+        let all = || rows.values().flatten();
+        let up = all().filter(|row| row.node.status.is_up_normal()).count();
         let mut text = String::new();
-        let ids = topology.in_order();
+        let _ = writeln!(text, "cluster      {}", self.topology.cluster);
         let _ = writeln!(
             text,
-            "cluster      {}, {} nodes in {} data centers",
-            topology.cluster,
-            ids.len(),
-            topology.data_centers().len()
+            "partitioner  {}, {}",
+            self.topology.partitioner.class(),
+            counted(self.topology.ring.owned().len(), "token")
         );
-        let total = topology.ring.owned().len();
-        let _ = writeln!(text, "partitioner  {}, {total} tokens", topology.partitioner.class());
+        let _ = writeln!(
+            text,
+            "nodes        {} in {}, {up} of them UN",
+            all().count(),
+            counted(rows.len(), "data center"),
+        );
         let _ = writeln!(text, "keeps        {}", self.policy.guarantee.text());
-        let width =
-            |cell: &dyn Fn(NodeId) -> usize| ids.iter().map(|id| cell(*id)).max().unwrap_or(0);
-        let address = |id: NodeId| topology.node(id).address.to_string();
-        let version = |id: NodeId| topology.node(id).version.clone().unwrap_or_else(|| "?".into());
-        let (addresses, versions) =
-            (width(&|id| address(id).len()), width(&|id| version(id).len()));
-        let mut place = None;
-        for id in &ids {
-            let node = topology.node(*id);
-            let here = (&node.data_center, &node.rack);
-            if place != Some(here) {
-                let _ = writeln!(text, "\n{} {}", node.data_center, node.rack);
-                place = Some(here);
-            }
-            let slack = match self.guard.slack(&outs, *id) {
-                Some(slack) => format!("slack {slack}"),
-                None => "no guarded range".into(),
-            };
-            let _ = writeln!(
-                text,
-                "  {:<addresses$}  {}  {:<versions$}  {:>4} tokens  {slack}",
-                address(*id),
-                node.status,
-                version(*id),
-                tokens.get(id).copied().unwrap_or(0),
-            );
-        }
-        let _ = writeln!(text, "\nkeyspaces");
-        for ((replication, guarded), names) in self.keyspaces() {
-            let _ = writeln!(text, "  {replication}, {guarded}: {}", names.join(" "));
-        }
-        let found = findings(topology, self.guard, self.policy);
-        if !found.is_empty() {
-            let _ = writeln!(text, "\nto know");
-            found.iter().for_each(|finding| {
-                let _ = writeln!(text, "  {finding}");
+        let mut cells: Vec<[String; 7]> = all().map(row_cells).collect();
+        cells.insert(0, HEADS.map(str::to_owned));
+        let widths: [usize; 7] = std::array::from_fn(|at| {
+            cells.iter().map(|c| c[at].chars().count()).max().unwrap_or(0)
+        });
+        let mut lines = cells.iter().map(|cells| row_line(cells, &widths));
+        let head = lines.next().unwrap_or_default();
+        for (dc, rows) in &rows {
+            let _ = writeln!(text, "\n{dc}: {}\n{head}", counted(rows.len(), "node"));
+            lines.by_ref().take(rows.len()).for_each(|line| {
+                let _ = writeln!(text, "{line}");
             });
+        }
+        text.push_str("\nkeyspaces\n");
+        text.push_str(&self.keyspaces());
+        text.push_str("\nfindings\n");
+        let mut found = findings(self.topology, self.guard, self.policy);
+        if found.is_empty() {
+            found.push("none".into());
+        }
+        found.iter().for_each(|finding| {
+            let _ = writeln!(text, "  {finding}");
+        });
+        text
+    }
+
+    /// Keyspaces that are replicated and kept alike, a line each; those that are kept first.
+    fn keyspaces(&self) -> String {
+        let mut folded: BTreeMap<(bool, String, Kept), Vec<&str>> = BTreeMap::new();
+        for keyspace in &self.topology.keyspaces {
+            let kept = self.kept(keyspace);
+            let key = (kept.is_err(), replication(&keyspace.replication), kept);
+            folded.entry(key).or_default().push(keyspace.name.as_str());
+        }
+        let mut text = String::new();
+        for ((_, replication, kept), names) in folded {
+            let kept = match kept {
+                Ok(level) => format!("kept at {level}"),
+                Err(why) => format!("not guarded: {why}"),
+            };
+            let more = match names.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let names = names[..names.len().min(NAMED)].join(" ");
+            let _ = writeln!(text, "  {names}{more}\n    {replication}, {kept}");
         }
         text
     }
 
-    /// Keyspaces by replication and by whether they are guarded.
-    fn keyspaces(&self) -> BTreeMap<(String, String), Vec<&str>> {
-        let mut folded: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
-        for keyspace in &self.topology.keyspaces {
-            let guarded = match self.policy.guarantee.level_of(keyspace) {
-                Some(level) => format!("kept at {level}"),
-                None => "not guarded".into(),
-            };
-            let key = (replication(&keyspace.replication), guarded);
-            folded.entry(key).or_default().push(keyspace.name.as_str());
+    /// What the guard counts for a keyspace. It is asked itself, so that what is shown can't differ from what
+    /// is kept.
+    fn kept(&self, keyspace: &Keyspace) -> Kept {
+        let guarantee = &self.policy.guarantee;
+        let family = self.guard.families().iter().find(|f| f.keyspaces.contains(&keyspace.name));
+        if let Some(family) = family {
+            return Ok(family.level);
         }
-        folded
+        Err(match &keyspace.replication {
+            Replication::Local => "every node has its own",
+            Replication::Meta(_) => "the members of the metadata service aren't known",
+            _ if guarantee.level_of(keyspace).is_some() => "no node holds it",
+            Replication::Everywhere => "every node holds all of it",
+            _ if keyspace.is_guarded() => "--keyspace names others",
+            _ if keyspace.name.as_str() == "system_auth" => "too few replicas",
+            _ => "no client waits for it",
+        })
     }
 
     /// As JSON.
     pub fn json(&self) -> Value {
-        let (topology, outs, tokens) = (self.topology, self.outs(), self.token_counts());
-        let node = |id: NodeId| {
-            let node = topology.node(id);
+        let rows = self.rows();
+        let node = |row: &Row<'_>| {
             json!({
-                "address": node.address.to_string(),
-                "host_id": node.host_id.as_ref().map(ToString::to_string),
-                "data_center": node.data_center.as_str(),
-                "rack": node.rack.as_str(),
-                "state": node.status.to_string(),
-                "version": node.version,
-                "tokens": tokens.get(&id).copied().unwrap_or(0),
-                "slack": self.guard.slack(&outs, id),
+                "address": row.node.address.to_string(),
+                "host_id": row.node.host_id.as_ref().map(ToString::to_string),
+                "data_center": row.node.data_center.as_str(),
+                "rack": row.node.rack.as_str(),
+                "state": row.node.status.to_string(),
+                "version": row.node.version,
+                "tokens": row.tokens,
+                "share": row.share.map(|share| (share * 10_000.0).round() / 10_000.0),
+                "slack": row.slack,
             })
         };
         let keyspace = |keyspace: &Keyspace| {
-            let level = self.policy.guarantee.level_of(keyspace);
+            let kept = self.kept(keyspace);
             json!({
                 "name": keyspace.name.as_str(),
                 "replication": replication(&keyspace.replication),
-                "guarded": level.is_some(),
-                "level": level.map(|level| level.to_string()),
+                "guarded": kept.is_ok(),
+                "level": kept.ok().map(|level| level.to_string()),
+                "why_not": kept.err(),
             })
         };
         json!({
             "format": 1,
-            "cluster": topology.cluster.as_str(),
-            "partitioner": topology.partitioner.class(),
-            "nodes": topology.in_order().into_iter().map(node).collect::<Vec<_>>(),
-            "keyspaces": topology.keyspaces.iter().map(keyspace).collect::<Vec<_>>(),
-            "findings": findings(topology, self.guard, self.policy),
+            "cluster": self.topology.cluster.as_str(),
+            "partitioner": self.topology.partitioner.class(),
+            "nodes": rows.values().flatten().map(node).collect::<Vec<_>>(),
+            "keyspaces": self.topology.keyspaces.iter().map(keyspace).collect::<Vec<_>>(),
+            "findings": findings(self.topology, self.guard, self.policy),
         })
     }
 }
 
-/// Every range of a keyspace as lines: `(start, end]  replicas  + pending`.
-pub fn ranges_text(topology: &Topology, keyspace: &Keyspace) -> String {
-    let mut text = String::new();
-    for (range, replicas, pending) in ranges(topology, keyspace) {
-        let pending = match pending.is_empty() {
-            true => String::new(),
-            false => format!("  + {}", pending.join(" ")),
-        };
-        let _ = match range {
-            Some((start, end)) => {
-                writeln!(text, "({start}, {end}]  {}{pending}", replicas.join(" "))
-            }
-            None => writeln!(text, "every range  {}{pending}", replicas.join(" ")),
+const HEADS: [&str; 7] = ["RACK", "ADDRESS", "STATE", "VERSION", "TOKENS", "SHARE", "SLACK"];
+
+fn row_cells(row: &Row<'_>) -> [String; 7] {
+    [
+        row.node.rack.to_string(),
+        row.node.address.to_string(),
+        row.node.status.to_string(),
+        row.node.version.clone().unwrap_or_else(|| "-".into()),
+        row.tokens.to_string(),
+        row.percent(),
+        row.slack_word(),
+    ]
+}
+
+/// Words to the left, numbers to the right.
+fn row_line(cells: &[String; 7], widths: &[usize; 7]) -> String {
+    let mut line = String::from(" ");
+    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let _ = match at < 4 {
+            true => write!(line, " {cell:<width$} "),
+            false => write!(line, " {cell:>width$} "),
         };
     }
-    text
+    line.trim_end().to_owned()
 }
 
-/// Every range of a keyspace as JSON.
-pub fn ranges_json(topology: &Topology, keyspace: &Keyspace) -> Value {
-    let range = |(range, replicas, pending): Held| {
-        let (start, end) = range.unzip();
-        json!({ "start": start, "end": end, "replicas": replicas, "pending": pending })
-    };
-    json!({
-        "format": 1,
-        "keyspace": keyspace.name.as_str(),
-        "replication": replication(&keyspace.replication),
-        "ranges": ranges(topology, keyspace).into_iter().map(range).collect::<Vec<_>>(),
-    })
-}
-
-/// A range's tokens, its replicas, and those to come; without tokens: every range.
-type Held = (Option<(String, String)>, Vec<String>, Vec<String>);
-
-fn ranges(topology: &Topology, keyspace: &Keyspace) -> Vec<Held> {
-    let names = |ids: &[NodeId]| -> Vec<String> {
-        ids.iter().map(|id| topology.node(*id).address.to_string()).collect()
-    };
-    if keyspace.replication == Replication::Everywhere {
-        let sets = topology.everywhere(None);
-        return sets.iter().map(|set| (None, names(set.full), names(set.pending))).collect();
+/// `1 node`, `3 nodes`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
-    let ranges = topology.ranges(&keyspace.replication).into_iter();
-    ranges
-        .map(|range| {
-            let tokens = (range.start.to_string(), range.end.to_string());
-            (Some(tokens), names(&range.natural), names(&range.pending))
-        })
-        .collect()
 }
 
-/// A replication as Cassandra prints it.
+/// A replication as `describecluster` prints it.
 fn replication(replication: &Replication) -> String {
-    let factor = |factor: &quorate_ring::ReplicationFactor| match factor.transient {
+    let factor = |factor: &ReplicationFactor| match factor.transient {
         0 => factor.all.to_string(),
         transient => format!("{}/{transient}", factor.all),
     };
@@ -206,8 +256,8 @@ fn replication(replication: &Replication) -> String {
             format!("NetworkTopologyStrategy {{{}}}", factors.join(", "))
         }
         Replication::Simple(rf) => format!("SimpleStrategy {{replication_factor={}}}", factor(rf)),
-        Replication::Everywhere => "EverywhereStrategy".into(),
-        Replication::Local => "LocalStrategy".into(),
+        Replication::Everywhere => "EverywhereStrategy {}".into(),
+        Replication::Local => "LocalStrategy {}".into(),
         Replication::Meta(options) => format!("MetaStrategy {{{options}}}"),
     }
 }

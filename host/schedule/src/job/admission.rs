@@ -11,7 +11,7 @@ use alloc::{
 use quorate_ring::NodeId;
 
 /// Age at which a node's generation is read again before it is started.
-const BASELINE_AGE_MS: u64 = 30_000;
+pub(super) const BASELINE_AGE_MS: u64 = 30_000;
 
 /// Who starts, and why the others wait.
 pub(super) struct Selection {
@@ -175,9 +175,12 @@ impl Job {
 
     /// A target that was down when it was started and isn't confirmed, or else the first that is down.
     fn down_first(&self, waiting: &[NodeId]) -> Option<NodeId> {
-        self.active()
-            .find(|id| self.alone.contains(id))
-            .or_else(|| waiting.iter().copied().find(|id| self.state.down.contains(id)))
+        self.active().find(|id| self.alone.contains(id)).or_else(|| {
+            // One that can't even be asked won't be started: it holds nobody.
+            let unreadable = |id: &NodeId| matches!(self.generations.get(id), Some((_, Err(_))));
+            let first = |id: &NodeId| self.state.down.contains(id) && !unreadable(id);
+            waiting.iter().copied().find(first)
+        })
     }
 
     pub(super) fn active(&self) -> impl Iterator<Item = NodeId> {

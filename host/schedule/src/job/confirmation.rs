@@ -1,5 +1,5 @@
 //! What a round, an end or the time says of nodes that have been started.
-use super::{Effect, Job, NodeRun, Phase};
+use super::{Effect, Job, NodeRun, Phase, admission::BASELINE_AGE_MS};
 use crate::{GateFailure, GatePolicy, Outcome, Round, Transition, judge};
 use alloc::{collections::BTreeMap, vec::Vec};
 use quorate_ring::NodeId;
@@ -19,9 +19,15 @@ impl Job {
             if (&not_up, &down) != (&self.state.not_up, &self.state.down) {
                 self.step(Transition::Looked { not_up, down }, now);
             }
-            self.compare(&round);
+            self.compare(&round, now);
             for (node, read) in &round.generations {
-                self.generations.insert(*node, (round.ended, read.clone()));
+                // One that can't be read now doesn't undo what was read a moment ago.
+                let known = self.generations.get(node).is_some_and(|(at, known)| {
+                    known.is_ok() && round.ended.saturating_sub(*at) <= BASELINE_AGE_MS
+                });
+                if read.is_ok() || !known {
+                    self.generations.insert(*node, (round.ended, read.clone()));
+                }
             }
         }
         let out = self.out();
@@ -31,7 +37,8 @@ impl Job {
                 continue;
             }
             // Who was merely too slow for this round has lost nothing by it.
-            if since.is_some() && round.selves.iter().any(|own| own.node == node && own.late) {
+            let late = round.selves.iter().any(|own| own.node == node && own.late);
+            if since.is_some() && late && round.trouble(node).is_none() {
                 continue;
             }
             let run = &self.state.nodes[&node];
@@ -120,6 +127,7 @@ impl Job {
                 continue;
             }
             self.step(Transition::TimedOut { node, limit_ms, gate }, now);
+            self.propose_if_dynamic();
             if phase == Phase::Running {
                 self.effects.push_back(Effect::Cancel(node));
             }

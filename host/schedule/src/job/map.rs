@@ -1,19 +1,20 @@
 //! A new map of the cluster, and a new proposal of the strategy's component.
 use super::{Effect, Job, Phase};
-use crate::{Group, Proposed, Round, StopCause, Strategy, Transition, observe};
+use crate::{Group, Guard, Proposed, Round, SchemaView, StopCause, Strategy, Transition, observe};
 use alloc::{
+    collections::BTreeSet,
     format,
-    string::{String, ToString as _},
+    string::{String, ToString},
     vec::Vec,
 };
-use quorate_ring::{NodeId, Topology};
+use quorate_ring::{KeyspaceName, NodeId, Topology};
 
 /// How many nodes are tried for a new map.
 const READERS: usize = 3;
 
 impl Job {
     /// Compares what a round shows with what the map was made from.
-    pub(super) fn compare(&mut self, round: &Round) {
+    pub(super) fn compare(&mut self, round: &Round, now: u64) {
         let views = || round.views.iter().filter(|view| !self.is_own(round, view.observer));
         let differs = |shape: &_| self.topology.shape.difference(shape);
         let strange = views().find_map(|view| Some((view.observer, differs(&view.shape)?)));
@@ -21,6 +22,10 @@ impl Job {
         let schema = round.schema.iter().flat_map(|schema| schema.versions.keys());
         let new_version = schema.filter(|version| !known(version)).min();
         let name = |id: NodeId| self.topology.node(id).address;
+        // Its nodes had several versions when it was read: which keyspaces it shows is chance.
+        let before = |release: &String| self.schema_before.get(release).copied().unwrap_or(1);
+        let counts = SchemaView::of(&self.topology).counts();
+        let unsettled = counts.iter().any(|(release, count)| *count > before(release).max(1));
         let (why, agreed) = match (strange, new_version) {
             (Some((observer, address)), _) => {
                 let shape = views().find(|view| view.observer == observer).map(|v| &v.shape);
@@ -34,9 +39,16 @@ impl Job {
             (None, Some(version)) => {
                 (format!("the schema changed, its version is {version}"), true)
             }
+            (None, None) if unsettled => {
+                ("the schema hadn't settled when it was read".into(), true)
+            }
+            (None, None) if round.schema.is_none() => {
+                ("nobody told the schema's version".into(), false)
+            }
             (None, None) => {
                 if !self.reading_map {
                     self.outdated = None;
+                    self.leave_gone(now);
                 }
                 return;
             }
@@ -59,17 +71,56 @@ impl Job {
         self.reading_map = false;
         self.outdated = None;
         let topology = topology.renumbered(&self.topology);
+        let exposed = self.exposed(&topology);
         self.step(Transition::Mapped(topology.clone().into()), now);
         self.topology = topology;
         self.ready = None;
         // What was seen was seen of the old ring.
         self.seen = None;
-        let left: Vec<NodeId> =
-            self.topology.gone.iter().copied().filter(|id| self.is_waiting(*id)).collect();
-        for node in left {
-            self.step(Transition::LeftCluster { node }, now);
+        if let Some(keyspace) = exposed {
+            self.stop(StopCause::Exposed(keyspace), now);
         }
         self.propose();
+    }
+
+    /// A keyspace that bears no node out in any order and did before this map, if there is one and nobody
+    /// has accepted it: whoever was told of the others hasn't been told of it.
+    fn exposed(&self, topology: &Topology) -> Option<String> {
+        if !self.policy.guards() {
+            return None;
+        }
+        let of = |topology: &Topology| -> BTreeSet<(String, String)> {
+            let guard = Guard::new(topology, &self.policy);
+            let costly = guard.bears_none().into_iter().filter(|(family, _)| !family.accepted);
+            costly
+                .flat_map(|(family, _)| {
+                    let place = family.data_center.as_ref().map(ToString::to_string);
+                    let place = place.unwrap_or_default();
+                    let pair = move |name: &KeyspaceName| (name.to_string(), place.clone());
+                    family.keyspaces.iter().map(pair).collect::<Vec<_>>()
+                })
+                .collect()
+        };
+        let (before, now) = (of(&self.topology), of(topology));
+        now.difference(&before).next().map(|(keyspace, _)| keyspace.clone())
+    }
+
+    /// Nodes that the map hasn't any more, once a look agrees with it: they aren't waited for.
+    fn leave_gone(&mut self, now: u64) {
+        let left: Vec<NodeId> = self
+            .topology
+            .gone
+            .iter()
+            .copied()
+            .filter(|id| {
+                let run = self.state.nodes.get(id);
+                run.is_some_and(|r| r.phase == Phase::Waiting || r.out && r.phase != Phase::Running)
+            })
+            .collect();
+        for node in left {
+            self.watched.remove(&node);
+            self.step(Transition::LeftCluster { node }, now);
+        }
     }
 
     /// Asks the strategy's component, if there is one; once at a time.

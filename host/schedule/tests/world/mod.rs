@@ -76,6 +76,8 @@ pub struct World {
     pub proposals: usize,
     /// More schema versions, and who has them.
     pub schemas: BTreeMap<String, BTreeSet<NodeId>>,
+    /// Nobody tells the schema's version.
+    pub no_schema: bool,
     /// Another ring, which one observer shows.
     pub other_ring: Option<Cluster>,
     /// What a node streams.
@@ -132,6 +134,7 @@ impl World {
             groups: Ok(Vec::new()),
             proposals: 0,
             schemas: BTreeMap::new(),
+            no_schema: false,
             other_ring: None,
             streams: BTreeMap::new(),
             now: 1_000_000,
@@ -317,7 +320,7 @@ impl World {
             began,
             ended: self.now,
             seen: began + self.seen_after.unwrap_or(self.round_takes),
-            schema: Some(self.schema()),
+            schema: (!self.no_schema).then(|| self.schema()),
             views: request.observers.iter().map(view).collect(),
             selves: request.subjects.iter().map(own).collect(),
             generations: request.starters.iter().map(|id| (*id, self.generation(id))).collect(),

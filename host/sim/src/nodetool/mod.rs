@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::cluster::{Cluster, Phase};
 use crate::members::Member;
+use crate::placement::fraction;
 use crate::requests::Reply;
 use crate::world::World;
 
@@ -89,7 +90,7 @@ impl Call<'_> {
         let mut owned = vec![0.0; world.members.len()];
         for range in ranges {
             for node in &range.replicas {
-                owned[*node] += range.fraction();
+                owned[*node] += fraction(range);
             }
         }
         Ok(owned)
@@ -179,7 +180,8 @@ pub(crate) async fn run(world: &World, node: usize, argv: &[String]) -> Reply {
         return Reply::of(
             1,
             format!(
-                "nodetool: Found unexpected parameters: [{command}]\nSee 'nodetool help' or 'nodetool help <command>'.\n"
+                "nodetool: Found unexpected parameters: [{}]\nSee 'nodetool help' or 'nodetool help <command>'.\n",
+                parsed.words.join(", ")
             ),
             "",
         );

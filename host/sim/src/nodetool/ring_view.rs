@@ -1,9 +1,11 @@
 //! `nodetool ring` and `nodetool describering`.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use quorate_oracle::HeldRange;
+
 use super::Call;
-use crate::placement::{HeldRange, ring};
+use crate::placement::ring;
 use crate::requests::Reply;
 use crate::spec::{Replication, Version};
 
@@ -33,38 +35,35 @@ impl Call<'_> {
         let mut out = String::from("\n");
         for (dc, tokens) in by_dc {
             let _ = writeln!(out, "Datacenter: {dc}\n==========");
-            let mut line = |cells: [&str; 7]| {
+            let line = |out: &mut String, cells: [&str; 7]| {
                 let [address, rack, status, state, load, owns, token] = cells;
                 let _ = writeln!(
                     out,
                     "{address:width$}  {rack:<12}{status:<7}{state:<8}{load:<16}{owns:<20}{token:<44}"
                 );
             };
-            line(["Address", "Rack", "Status", "State", "Load", "Owns", "Token"]);
-            let last = tokens.last().map(|(token, _)| token.to_string()).unwrap_or_default();
-            line(["", "", "", "", "", "", &last]);
+            line(&mut out, ["Address", "Rack", "Status", "State", "Load", "Owns", "Token"]);
+            match &tokens[..] {
+                [.., _, (last, _)] => line(&mut out, ["", "", "", "", "", "", &last.to_string()]),
+                // Of one token alone it isn't repeated: the line is empty.
+                _ => out.push('\n'),
+            }
             for (token, node) in tokens {
                 let member = &self.world.members[node];
                 let owns = owned
                     .as_ref()
                     .map_or_else(|| "?".to_owned(), |owned| format!("{:.2}%", owned[node] * 100.0));
                 let status = if up[&node] { "Up" } else { "Down" };
-                line([
-                    &self.address(node),
-                    &member.rack,
-                    status,
-                    "Normal",
-                    &member.load(),
-                    &owns,
-                    &token.to_string(),
-                ]);
+                let (address, load, token) = (self.address(node), member.load(), token.to_string());
+                let cells = [&*address, &member.rack, status, "Normal", &load, &owns, &token];
+                line(&mut out, cells);
             }
             out.push('\n');
         }
         if self.world.spec.vnodes > 1 {
-            out.push_str("  Warning: \"nodetool ring\" is used to output all the tokens of a node.\n  To view status related info of a node use \"nodetool status\" instead.\n\n\n");
+            out.push_str("  Warning: \"nodetool ring\" is used to output all the tokens of a node.\n  To view status related info of a node use \"nodetool status\" instead.\n\n");
         }
-        let _ = write!(out, "  {note}");
+        let _ = write!(out, "\n  {note}");
         Reply::out(out)
     }
 
@@ -111,6 +110,8 @@ impl Call<'_> {
                 start: *start,
                 end: *end,
                 replicas: vec![self.node],
+                transient: BTreeSet::new(),
+                pending: BTreeSet::new(),
             })
             .collect()
     }
