@@ -52,7 +52,8 @@ async fn what_bears_no_node_out_is_refused_where_that_is_wished() {
     let accepted = ["--strict", "--accept-outage", "lean", "--command", "true"];
     let said = stage.job("run", &accepted).await.code(0);
     assert!(!said.out.contains("bears no replica out"), "{}", said.out);
-    let narrowed = ["--strict", "--keyspace", "lean", "--keep", "lean=LOCAL_ONE", "--command", "true"];
+    let narrowed =
+        ["--strict", "--keyspace", "lean", "--keep", "lean=LOCAL_ONE", "--command", "true"];
     stage.job("run", &narrowed).await.code(0);
     for (wrong, text) in [
         (["--keep", "nope=ONE"], "there is no keyspace nope"),
@@ -61,7 +62,11 @@ async fn what_bears_no_node_out_is_refused_where_that_is_wished() {
         (["--strategy", "nope"], "there is no strategy nope"),
         (["--strategy-arg", "first=x"], "takes no arguments"),
     ] {
-        stage.job("run", &[&wrong[..], &["--command", "true"]].concat()).await.code(2).complains(text);
+        stage
+            .job("run", &[&wrong[..], &["--command", "true"]].concat())
+            .await
+            .code(2)
+            .complains(text);
     }
     stage.job("run", &["--keep", "TWO", "--command", "true"]).await.code(2).complains("a level is");
     stage.end().await;
@@ -109,7 +114,9 @@ async fn an_explanation_names_who_is_out() {
     let told = async {
         loop {
             let jobs = stage.call(&["jobs"]).await;
-            if let Some(job) = jobs.out.lines().nth(1).and_then(|line| line.split_whitespace().next()) {
+            if let Some(job) =
+                jobs.out.lines().nth(1).and_then(|line| line.split_whitespace().next())
+            {
                 let said = stage.call(&["explain", job, &waits]).await;
                 if said.out.contains(&expected) {
                     return stage.call(&["explain", job, &waits, "--output", "json"]).await.code(0);

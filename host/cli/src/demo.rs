@@ -65,7 +65,7 @@ fn shown(show: &ShowArgs) -> Vec<String> {
     flags
 }
 
-/// What the simulator itself saw, computed by placement code of its own.
+/// What the simulator itself saw, computed by the oracle that it places replicas with.
 fn verdict(losses: &[String]) -> String {
     match losses.first() {
         None => "The simulator watched every token range: none ever lost its LOCAL_QUORUM.".into(),

@@ -74,7 +74,8 @@ fn refuse(view: &JobView) -> Result<(), CliError> {
     });
     if let Some(node) = lost {
         let key = view.key(node);
-        let what = format!("it isn't known how the last action on {key} ended; it may still run there");
+        let what =
+            format!("it isn't known how the last action on {key} ended; it may still run there");
         return Err(CliError::unreadable(what).at(key).hint(format!(
             "look at {key}; then start a new job with --host for what is left (quorate show {job})"
         )));
