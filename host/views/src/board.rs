@@ -70,6 +70,14 @@ impl Board {
         format!("{kept}…")
     }
 
+    /// One line; or two where it is too long and has a second half, which says who is out.
+    fn in_two(&self, text: &str) -> Vec<String> {
+        match text.rsplit_once("; ").filter(|_| text.chars().count() > self.width) {
+            Some((first, second)) => vec![self.cut(first), self.cut(&format!("    {second}"))],
+            None => vec![self.cut(text)],
+        }
+    }
+
     fn quiet(&self, text: &str) -> String {
         self.paint.with(Hue::Quiet, &self.cut(text))
     }
@@ -217,7 +225,7 @@ impl Board {
             if !centers.contains(&dc) {
                 centers.push(dc);
                 let text = format!(". {}  waits: {}", view.key(*node), reason.text(topology));
-                lines.push(self.cut(&text));
+                lines.extend(self.in_two(&text));
             }
         }
         lines

@@ -277,3 +277,14 @@ fn the_strategys_name_is_that_of_its_component() {
     assert!(view.text().contains("strategy rack"), "{}", view.text());
     assert_eq!(waves.waves.len(), 2);
 }
+
+#[test]
+fn a_narrow_board_still_says_who_is_out() {
+    let mut view = view(&three(), policy(Strategy::Quorum), vec![started(0)], true);
+    let holds = view.job.explain(NOW).into_iter().collect();
+    let glance = Glance { holds, ..Glance::default() };
+    let board = Board { width: 60, height: 24, paint: Paint::Plain, picked: None };
+    let drawn = board.draw(&view, &glance, NOW);
+    assert!(drawn.iter().any(|line| line.ends_with("  10.0.0.0 is running")), "{drawn:#?}");
+    assert!(drawn.iter().all(|line| line.chars().count() <= 60));
+}
