@@ -1,6 +1,7 @@
 """What must hold on six nodes in two data centers: who holds what, and whom a node that is out holds back."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import time
@@ -110,7 +111,9 @@ def killed_holds_neighbours(is_target: bool, cluster: Cluster, quorate: Quorate)
     if not is_target:
         args += [word for node in targets for word in ("--host", node.address)]
     before = quorate.jobs()
-    with Traffic(cluster, f"killed-{quorate.runs}", connected=len(near)) as traffic:
+    with Traffic(cluster, f"killed-{quorate.runs}", connected=len(near)) as traffic, contextlib.ExitStack() as stack:
+        # Also where the test fails, or the nodes would wait for ever.
+        stack.callback(go_on.touch)
         with quorate.start("run", *args) as run:
             for nodes in (near, far):
                 run.until(rf"\b({any_of(nodes)}) started", RUN_TIMEOUT)

@@ -129,11 +129,19 @@ MUTATIONS = [
         "    if let Some(status) = outs.not_up.get(&node).filter(|_| false) {",
     ),
     Mutation(
-        "phantoms-count",
-        "a removed data center that is still listed holds every node for ever at QUORUM",
+        "what-bears-none-never-runs",
+        "RF 2, or a QUORUM that a removed data center makes impossible, holds every node for ever",
         SETS,
-        "factor.all > 0 && centers.contains(dc);",
-        "factor.all > 0 && (centers.contains(dc) || true);",
+        "            true => u16::from(lost == 0),",
+        "            true => 0 * u16::from(lost == 0),",
+    ),
+    Mutation(
+        "phantoms-forgotten-at-quorum",
+        "Cassandra counts a removed data center's replicas for QUORUM: what can't be kept isn't named",
+        SETS,
+        "            living => [Key::Cluster(living, sum(&keyspace.replication).all, level)].into(),",
+        "            living => {\n                let all = sum(&living).all;\n"
+        "                [Key::Cluster(living, all, level)].into()\n            }",
     ),
     Mutation(
         "judged-by-prefix",
@@ -247,7 +255,8 @@ MUTATIONS = [
         "SimpleStrategy, which knows no data centers, is placed and counted in each: other nodes, other counts",
         SETS,
         "        Replication::Simple(_) => {\n"
-        "            [Key::Cluster(keyspace.replication.clone(), level.anywhere())].into()\n",
+        "            let all = sum(&keyspace.replication).all;\n"
+        "            [Key::Cluster(keyspace.replication.clone(), all, level.anywhere())].into()\n",
         "        Replication::Simple(factor) => {\n"
         "            let centers = topology.data_centers().into_iter();\n"
         "            centers.map(|dc| Key::Local(dc.clone(), *factor, level)).collect()\n",
@@ -305,8 +314,9 @@ MUTATIONS = [
         "accepted-is-unguarded",
         "--accept-outage silences a finding; here it lets all replicas go together",
         SETS,
-        "        if !wanted || !keyspace.is_guarded() {",
-        "        if !wanted || !keyspace.is_guarded() || self.accepted.contains(&keyspace.name) {",
+        "        if !named && (!self.only.is_empty() || !keyspace.is_guarded()) {",
+        "        if self.accepted.contains(&keyspace.name)\n"
+        "            || !named && (!self.only.is_empty() || !keyspace.is_guarded())\n        {",
     ),
     Mutation(
         "load-is-unguarded",
@@ -374,6 +384,27 @@ MUTATIONS = [
         MAP,
         "        self.seen = None;\n",
         "",
+    ),
+    Mutation(
+        "a-torn-schema-will-do",
+        "a map that was read while the schema settled lacks a keyspace, and is kept",
+        MAP,
+        '            (None, None) if unsettled => ("the schema',
+        '            (None, None) if unsettled && false => ("the schema',
+    ),
+    Mutation(
+        "a-look-without-schema-will-do",
+        "nobody told the schema's version: a keyspace that was made meanwhile isn't guarded",
+        MAP,
+        "            (None, None) if round.schema.is_none() => {",
+        "            (None, None) if round.schema.is_none() && false => {",
+    ),
+    Mutation(
+        "exposed-unasked",
+        "a dead replica is removed in the middle of a job: now no order keeps the level, and it goes on",
+        MAP,
+        "        let exposed = self.exposed(&topology);",
+        "        let exposed = self.exposed(&topology).filter(|_| false);",
     ),
     Mutation(
         "new-numbers",

@@ -207,10 +207,12 @@ impl Rounds {
 
     async fn own(&self, node: NodeId) -> Result<SelfAnswer, NodetoolError> {
         let target = &self.targets[node.index()];
-        let (rows, info) = tokio::try_join!(
+        let (rows, info) = tokio::join!(
             self.nodetool.ask(target, &["status"], parse::status),
             self.nodetool.ask(target, &["info"], parse::info),
-        )?;
+        );
+        // Where both fail it is always the same one that tells why.
+        let (rows, info) = (rows?, info?);
         Ok(SelfAnswer {
             statuses: statuses(&self.topology, &rows),
             serving: info.native_transport_active,

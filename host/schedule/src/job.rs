@@ -181,8 +181,6 @@ pub struct Job {
     watched: BTreeMap<NodeId, (u64, Option<u64>)>,
     /// Nodes whose command waits for health.
     waits: BTreeSet<NodeId>,
-    /// Nodes that were down when they were started: they run alone.
-    alone: BTreeSet<NodeId>,
     /// Why the map doesn't hold any more, and whether a new one is being read.
     outdated: Option<String>,
     reading_map: bool,
@@ -234,7 +232,6 @@ impl Job {
             rounds: 0,
             watched: BTreeMap::new(),
             waits: BTreeSet::new(),
-            alone: BTreeSet::new(),
             outdated: None,
             reading_map: false,
             proposing: false,

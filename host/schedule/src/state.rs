@@ -53,6 +53,9 @@ pub(crate) struct State {
     pub(crate) not_up: BTreeMap<NodeId, Option<NodeStatus>>,
     /// Nodes that every observer of the newest round showed as down.
     pub(crate) down: BTreeSet<NodeId>,
+    /// Targets that were down at the first look of this run of the job: they go first, each alone. Absent
+    /// before that look.
+    pub(crate) down_first: Option<BTreeSet<NodeId>>,
     /// The groups of the strategy's component.
     pub(crate) proposed: Option<Proposed>,
     /// The job stops once the nodes of an earlier answer have ended.
@@ -71,6 +74,7 @@ impl State {
                 self.failed = 0;
                 self.stopping = None;
                 self.end = None;
+                self.down_first = None;
                 self.proposed = None;
                 self.pauses_first = false;
                 // A new run waits again for what the last one gave up.
@@ -158,6 +162,7 @@ impl State {
             Transition::Looked { not_up, down } => {
                 self.not_up.clone_from(not_up);
                 self.down.clone_from(down);
+                self.down_first.get_or_insert_with(|| down.clone());
             }
             // The job itself has the map.
             Transition::Mapped(_) => {}

@@ -348,3 +348,24 @@ fn views_that_are_never_new_enough_are_asked_for_with_pauses() {
     world.go_on(HOUR);
     assert!(world.starts.is_empty() && world.rounds <= 3_600 / 22 + 1, "{}", world.rounds);
 }
+
+#[test]
+fn a_target_that_goes_down_meanwhile_holds_its_neighbours_and_nobody_else() {
+    let cluster = racked("dc1 r1 1, dc1 r2 1, dc1 r3 1, dc2 r1 1, dc2 r2 1, dc2 r3 1");
+    let mut world = World::new(cluster, Policy { dc_parallel: true, ..policy() });
+    world.manner(3, Manner { takes: 30_000, ..Manner::default() });
+    world.manner(5, Manner { up_after: u64::MAX, ..Manner::default() });
+    world.begin(None);
+    world.go_on(2_000);
+    assert_eq!(world.order(), [0, 3]);
+    world.down.insert(NodeId(5));
+    world.go_on(HOUR);
+    let order = world.order();
+    assert!([0, 1, 2].iter().all(|node| order.contains(node)), "dc1 goes on: {order:?}");
+    let text = world.job.holds()[&NodeId(4)].text(world.job.topology());
+    assert!(text.contains("10.0.0.5 "), "{text}");
+    // What explains it from the records alone says the same.
+    assert_eq!(world.job.clone().explain(world.now)[&NodeId(4)].text(world.job.topology()), text);
+    world.manner(5, Manner::default());
+    assert_eq!(world.go_on(HOUR), Some(End::Completed));
+}

@@ -52,6 +52,9 @@ pub fn explain(view: &JobView, node: NodeId, reason: Option<&Reason>, now: u64) 
     if let (Phase::Waiting, Some(reason)) = (run.phase, reason) {
         return format!("{key} waits: {}", reason.text(view.job.topology()));
     }
+    if run.phase == Phase::Waiting {
+        return format!("{key} waits for its turn: nothing else holds it now");
+    }
     let more = match (run.phase, &run.outcome) {
         (Phase::Running | Phase::Confirming, _)
             if run.gate.is_some() || run.healthy_at.is_some() =>

@@ -18,16 +18,25 @@ pub(super) struct Selection {
     pub(super) admitted: Vec<NodeId>,
     pub(super) holds: BTreeMap<NodeId, Reason>,
     pub(super) next_pause_end: Option<u64>,
-    pub(super) down: Option<NodeId>,
+}
+
+/// What a selection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// To start whom it admits: needs a look that is new enough.
+    Starting,
+    /// To know who would start, were the cluster just seen as it was seen last.
+    Asking,
+    /// To say what holds each node by itself as things are, whoever else might start.
+    Explaining,
 }
 
 impl Job {
     pub(super) fn start(&mut self, now: u64) {
         self.leave_down(now);
-        let selection = self.select(now, true);
+        let selection = self.select(now, For::Starting);
         self.next_pause_end = selection.next_pause_end;
         self.holds = selection.holds;
-        self.alone.extend(selection.down.filter(|down| selection.admitted.contains(down)));
         for node in selection.admitted {
             let attempt = self.state.nodes[&node].attempt + 1;
             let read = self.generations.get(&node).and_then(|(_, read)| read.as_ref().ok());
@@ -66,16 +75,16 @@ impl Job {
         })
     }
 
-    /// Who starts now and why the others wait. Without `fresh`: who would, were the cluster just seen
-    /// as it was seen last.
-    pub(super) fn select(&mut self, now: u64, fresh: bool) -> Selection {
+    /// Who starts now and why the others wait.
+    pub(super) fn select(&mut self, now: u64, purpose: For) -> Selection {
         let mut ready = self.make_ready();
-        let selection = self.select_with(&mut ready, now, fresh);
+        let selection = self.select_with(&mut ready, now, purpose);
         self.ready = Some(ready);
         selection
     }
 
-    fn select_with(&self, ready: &mut Ready, now: u64, fresh: bool) -> Selection {
+    fn select_with(&self, ready: &mut Ready, now: u64, purpose: For) -> Selection {
+        let fresh = purpose == For::Starting;
         let Ready { guard, outs, apart, order } = ready;
         self.bring_up_to_date(guard, outs);
         let order = self.preferred(order);
@@ -96,7 +105,6 @@ impl Job {
             admitted: Vec::new(),
             holds: BTreeMap::new(),
             next_pause_end: occupied.next_pause_end(),
-            down,
         };
         let stale = if observes && fresh { self.stale(now) } else { None };
         let mut started = self.state.started as usize;
@@ -121,7 +129,8 @@ impl Job {
                 None => {
                     selection.admitted.push(node);
                     // One that can't be read won't start: whoever comes after it is read as well.
-                    if fresh || !matches!(self.generations.get(&node), Some((_, Err(_)))) {
+                    let unreadable = matches!(self.generations.get(&node), Some((_, Err(_))));
+                    if fresh || purpose == For::Asking && !unreadable {
                         started += 1;
                         occupied.occupy(node);
                         if observes {
@@ -155,7 +164,7 @@ impl Job {
     /// Why each waiting node would wait now, were the cluster just seen as it was seen last: for one who
     /// reads the records of a job that runs elsewhere, or has ended.
     pub fn explain(&mut self, now: u64) -> BTreeMap<NodeId, Reason> {
-        self.select(now, false).holds
+        self.select(now, For::Explaining).holds
     }
 
     /// Per target the least number of further nodes that may go out in any of its replica sets; absent for
@@ -173,13 +182,15 @@ impl Job {
         self.state.nodes.get(&node).is_some_and(|run| run.phase == Phase::Waiting)
     }
 
-    /// A target that was down when it was started and isn't confirmed, or else the first that is down.
+    /// A target that was down when this run of the job began: one that has been started and isn't confirmed,
+    /// or else the first that waits. One that goes down later holds its neighbours and nobody else.
     fn down_first(&self, waiting: &[NodeId]) -> Option<NodeId> {
-        self.active().find(|id| self.alone.contains(id)).or_else(|| {
+        let listed = self.state.down_first.as_ref()?;
+        self.active().find(|id| listed.contains(id)).or_else(|| {
             // One that can't even be asked won't be started: it holds nobody.
             let unreadable = |id: &NodeId| matches!(self.generations.get(id), Some((_, Err(_))));
-            let first = |id: &NodeId| self.state.down.contains(id) && !unreadable(id);
-            waiting.iter().copied().find(first)
+            let is_down = |id: &NodeId| listed.contains(id) && self.state.down.contains(id);
+            waiting.iter().copied().find(|id| is_down(id) && !unreadable(id))
         })
     }
 

@@ -16,7 +16,8 @@ impl Job {
             let trouble = |id: NodeId| Some((id, round.trouble(id)?.1));
             let not_up: BTreeMap<_, _> = self.topology.ids().filter_map(trouble).collect();
             let down = not_up.keys().copied().filter(|id| round.all_show_down(*id)).collect();
-            if (&not_up, &down) != (&self.state.not_up, &self.state.down) {
+            let first = self.state.down_first.is_none();
+            if first || (&not_up, &down) != (&self.state.not_up, &self.state.down) {
                 self.step(Transition::Looked { not_up, down }, now);
             }
             self.compare(&round, now);

@@ -1,5 +1,5 @@
 //! When to look at the cluster next, and whom to ask.
-use super::{Job, Phase, RoundRequest};
+use super::{Job, Phase, RoundRequest, admission::For};
 use crate::{Reason, observe};
 use alloc::{collections::BTreeSet, vec::Vec};
 use quorate_ring::{Liveness, NodeId};
@@ -31,7 +31,7 @@ impl Job {
     pub fn round(&mut self, now: u64) -> RoundRequest {
         let look = self.wants_look();
         let starters = match self.policy.gates.new_process && look {
-            true => self.select(now, false).admitted,
+            true => self.select(now, For::Asking).admitted,
             false => Vec::new(),
         };
         let out = self.out();
