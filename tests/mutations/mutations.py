@@ -389,8 +389,8 @@ MUTATIONS = [
         "a-torn-schema-will-do",
         "a map that was read while the schema settled lacks a keyspace, and is kept",
         MAP,
-        '            (None, None) if unsettled => ("the schema',
-        '            (None, None) if unsettled && false => ("the schema',
+        "            (None, None) if unsettled => {",
+        "            (None, None) if unsettled && false => {",
     ),
     Mutation(
         "a-look-without-schema-will-do",

@@ -81,6 +81,11 @@ def test(work: Path, words: list[str]) -> tuple[str, str]:
     return ("passed" if status == 0 else "failed"), said
 
 
+def tests_of(file: str) -> list[list[str]]:
+    """Those that the file can fail: a crate's tests know nothing of the crates that build on it."""
+    return [words for words in TESTS if file.startswith("host/ring/") or "quorate-ring" not in words]
+
+
 def failing(said: str) -> str:
     found = re.search(r"^    ([a-z_:0-9]+)$", said, flags=re.M)
     return found.group(1) if found else "a test that doesn't say which: it aborted, or never ended"
@@ -114,7 +119,7 @@ def main() -> int:
             else:
                 path.write_text(text.replace(mutation.old, mutation.new))
                 verdict = f"SURVIVED: {mutation.harm}"
-                for words in TESTS:
+                for words in tests_of(mutation.file):
                     outcome, said = test(work, words)
                     if outcome == "failed":
                         verdict = f"caught by {failing(said)}"
