@@ -286,8 +286,8 @@ fn guarding(topology: &Topology, strategy: Strategy) {
     outs.update(&guard, &not_up, &down, BTreeMap::new());
     decisions("down, anywhere", topology, &guard, &outs);
     let node = NodeId(7);
+    let mut outs = guard.nobody_out();
     let (moved, _) = timed(|| {
-        let mut outs = guard.nobody_out();
         for _ in 0..100 {
             outs.put_out(&guard, node, OutCause::Job(Phase::Running));
             outs.take_back(&guard, node);
