@@ -1,17 +1,18 @@
 //! Starting a job: discovery, targets, policy, and then the runner.
 use crate::{
-    args::{HostSpec, LimitArgs, OrderArgs, ShowArgs, SshArgs},
-    connect::{connect, remembered, transport_error},
+    args::{HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs},
+    connect::{connect, remembered},
     error::{CliError, Code},
     jobs,
     policy::{self, Chosen},
     session::{Session, SystemClock, stored},
+    targets::{by_address, filter_centers, named_hosts, pick},
     watch::{Signals, Watch, complain, face, say},
 };
 use quorate_contract::{Impact, PlanContext};
 use quorate_journal::{Command, Created, FORMAT, JobView, Record, Stamped, TargetHost};
 use quorate_ports::{Clock, CommandHost, NodeKey, Store, StrategyHost, Target};
-use quorate_ring::{DataCenter, NodeId, Topology};
+use quorate_ring::{NodeId, Topology};
 use quorate_runner::{Deps, Discovered, Nodetool, Stop, discover, drive};
 use quorate_schedule::{End, Guard};
 use quorate_store::{FileOutputs, JobLock, new_job_id};
@@ -20,9 +21,7 @@ use quorate_views::{end_line, event_line, findings, left_lines};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader, IsTerminal},
-    net::IpAddr,
-    path::Path,
+    io::IsTerminal,
     sync::Arc,
     time::Duration,
 };
@@ -33,6 +32,7 @@ pub(crate) struct Launch {
     pub(crate) hosts: HostSpec,
     pub(crate) ssh: SshArgs,
     pub(crate) order: OrderArgs,
+    pub(crate) nodetool: NodetoolArgs,
     pub(crate) show: ShowArgs,
     pub(crate) limits: LimitArgs,
     pub(crate) command: Arc<dyn CommandHost>,
@@ -58,7 +58,7 @@ pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepar
     let named = named_hosts(&launch.hosts)?;
     let given = &launch.hosts.seed_host;
     let seeds = if given.is_empty() { named.clone() } else { given.clone() };
-    let limit = Duration::from_millis(launch.order.nodetool_timeout);
+    let limit = Duration::from_millis(launch.nodetool.nodetool_timeout);
     let found = read_ring(&transport, &seeds, limit).await?;
     let mut hosts: Vec<TargetHost> = found.topology.nodes.iter().map(by_address).collect();
     let mut targets: BTreeSet<NodeId> = found.topology.ids().collect();
@@ -69,6 +69,7 @@ pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepar
     let (stage, impact) = stage(launch, &found.topology).await?;
     let Chosen { policy, component, strategy } = policy::choose(
         &launch.order,
+        &launch.nodetool,
         &launch.limits.plugin_limit,
         launch.command.manifest(),
         impact,
@@ -165,11 +166,6 @@ fn stamp(record: Record) -> Stamped {
     Stamped { at: SystemClock.now(), record }
 }
 
-fn by_address(node: &quorate_ring::Node) -> TargetHost {
-    let address = node.address.to_string();
-    TargetHost { key: NodeKey(address.clone()), host: address }
-}
-
 pub(crate) async fn read_ring(
     transport: &Arc<Ssh>,
     seeds: &[String],
@@ -183,92 +179,6 @@ pub(crate) async fn read_ring(
     discover(&nodetool, &seeds)
         .await
         .map_err(|error| CliError::not_started(&error).hint(error.hint()))
-}
-
-/// The nodes that were named to run on.
-pub(crate) fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
-    let mut named = spec.host.clone();
-    if let Some(path) = &spec.host_file {
-        let place = if path == Path::new("-") {
-            "standard input".into()
-        } else {
-            path.display().to_string()
-        };
-        let fault = |e: std::io::Error| CliError::usage(format!("--host-file: {place}: {e}"));
-        let lines: Vec<String> = if path == Path::new("-") {
-            std::io::stdin().lock().lines().collect::<Result<_, _>>().map_err(fault)?
-        } else {
-            let file = std::fs::File::open(path).map_err(fault)?;
-            BufReader::new(file).lines().collect::<Result<_, _>>().map_err(fault)?
-        };
-        let host = |line: &String| line.split('#').next().unwrap_or_default().trim().to_owned();
-        named.extend(lines.iter().map(host).filter(|host| !host.is_empty()));
-        if named.is_empty() {
-            return Err(CliError::usage(format!("--host-file: {place} names no host")));
-        }
-    }
-    Ok(named)
-}
-
-/// The nodes that were named, each reached from now on by the name that was given.
-async fn pick(
-    transport: &Ssh,
-    topology: &Topology,
-    named: &[String],
-    hosts: &mut [TargetHost],
-) -> Result<BTreeSet<NodeId>, CliError> {
-    let mut targets = BTreeSet::new();
-    for name in named {
-        let addresses = addresses(transport, name).await?;
-        let found = addresses.iter().find_map(|ip| topology.by_address(quorate_ring::Address(*ip)));
-        let Some(node) = found else {
-            let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            let shown = shown.join(", ");
-            let shown = if shown == *name { shown } else { format!("{name} ({shown})") };
-            let what = format!("{shown} isn't a node of {}", topology.cluster);
-            return Err(CliError::not_started(what)
-                .hint("name nodes by the addresses that `nodetool status` shows"));
-        };
-        hosts[node.index()].host.clone_from(name);
-        targets.insert(node);
-    }
-    Ok(targets)
-}
-
-async fn addresses(transport: &Ssh, name: &str) -> Result<Vec<IpAddr>, CliError> {
-    let wrong = |error| transport_error(&error);
-    let host = transport.host_name(name).map_err(wrong)?;
-    if let Ok(ip) = host.parse() {
-        return Ok(vec![ip]);
-    }
-    match tokio::net::lookup_host((host.as_str(), 0)).await {
-        Ok(found) => Ok(found.map(|socket| socket.ip()).collect()),
-        Err(error) => Err(CliError::not_started(format!("{name} has no address: {error}"))
-            .hint("name nodes by the addresses that `nodetool status` shows")),
-    }
-}
-
-fn filter_centers(
-    topology: &Topology,
-    filter: &[String],
-    targets: &mut BTreeSet<NodeId>,
-) -> Result<(), CliError> {
-    let known = topology.data_centers();
-    for name in filter {
-        if !known.iter().any(|dc| dc.as_str() == name) {
-            let names: Vec<_> = known.iter().map(|dc| dc.as_str()).collect();
-            return Err(CliError::not_started(format!("there is no data center {name}"))
-                .hint(format!("there are: {}", names.join(", "))));
-        }
-    }
-    if !filter.is_empty() {
-        let centers: BTreeSet<_> = filter.iter().map(DataCenter::new).collect();
-        targets.retain(|id| centers.contains(&topology.node(*id).data_center));
-    }
-    if targets.is_empty() {
-        return Err(CliError::not_started("no node is left to run on"));
-    }
-    Ok(())
 }
 
 /// The one stage of the command, and its impact.

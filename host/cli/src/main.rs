@@ -15,10 +15,11 @@ mod policy;
 mod resume;
 mod screen;
 mod session;
+mod targets;
 mod topology;
 mod watch;
 
-use args::{Cli, HostSpec, LimitArgs, OrderArgs, PlanArgs, ShowArgs, SshArgs, Verb};
+use args::{Cli, HostSpec, LimitArgs, NodetoolArgs, OrderArgs, PlanArgs, ShowArgs, SshArgs, Verb};
 use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches};
 use error::CliError;
 use quorate_ports::CommandHost;
@@ -119,6 +120,7 @@ async fn read(
         hosts: HostSpec::from_arg_matches(matches).map_err(CliError::usage)?,
         ssh: SshArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         order: OrderArgs::from_arg_matches(matches).map_err(CliError::usage)?,
+        nodetool: NodetoolArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         show: ShowArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         arguments: plugin_args::values(command.manifest(), matches)?,
         summary: plugin_args::summary(command.manifest(), matches),

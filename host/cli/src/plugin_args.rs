@@ -1,6 +1,6 @@
 //! A command's own arguments: from its manifest to the command line, and back as values.
 use crate::{
-    args::{HostSpec, LimitArgs, OrderArgs, ShowArgs, SshArgs, duration},
+    args::{HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs, duration},
     error::CliError,
 };
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
@@ -17,6 +17,7 @@ pub(crate) fn subcommand(manifest: &Manifest) -> Command {
     }
     command = OrderArgs::augment_args(command);
     command = SshArgs::augment_args(command);
+    command = NodetoolArgs::augment_args(command);
     command = LimitArgs::augment_args(command);
     // The documentation of an argument group would else become the command's own.
     ShowArgs::augment_args(command).about(manifest.summary.clone()).long_about(None)

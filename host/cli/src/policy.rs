@@ -1,6 +1,6 @@
 //! What the operator's flags and the command's manifest decide about a job.
 use crate::{
-    args::{GuaranteeArgs, ImpactName, OrderArgs},
+    args::{GuaranteeArgs, ImpactName, NodetoolArgs, OrderArgs},
     commands,
     error::CliError,
     plugin_args,
@@ -22,6 +22,7 @@ pub(crate) struct Chosen {
 /// Decides, or refuses what doesn't go together.
 pub(crate) async fn choose(
     order: &OrderArgs,
+    nodetool: &NodetoolArgs,
     limits: &[String],
     manifest: &Manifest,
     declared: Impact,
@@ -82,7 +83,7 @@ pub(crate) async fn choose(
         timeout_ms: order.timeout,
         stable_ms: order.stable,
         round_pause_ms: order.round_pause,
-        nodetool_timeout_ms: order.nodetool_timeout,
+        nodetool_timeout_ms: nodetool.nodetool_timeout,
         ..Policy::default()
     };
     Ok(Chosen { policy, component, strategy: host })

@@ -3,8 +3,9 @@ use crate::{
     args::{TopologyArgs, TopologyOutput},
     connect::connect,
     error::CliError,
-    launch::{named_hosts, read_ring},
+    launch::read_ring,
     policy::guarantee,
+    targets::named_hosts,
     watch::{complain, say},
 };
 use quorate_ring::{Replication, Topology};
@@ -19,7 +20,7 @@ pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     if seeds.is_empty() {
         seeds = named_hosts(&args.hosts)?;
     }
-    let limit = Duration::from_millis(args.nodetool_timeout);
+    let limit = Duration::from_millis(args.nodetool.nodetool_timeout);
     let found = read_ring(&transport, &seeds, limit).await?;
     for why in &found.passed_over {
         complain(&format!("quorate: a seed was passed over: {why}"));

@@ -1,0 +1,99 @@
+//! The command line, but for what commands bring themselves.
+mod hosts;
+mod nodetool;
+mod order;
+mod show;
+mod ssh;
+mod verbs;
+
+pub(crate) use hosts::HostSpec;
+pub(crate) use nodetool::NodetoolArgs;
+pub(crate) use order::{GuaranteeArgs, ImpactName, OrderArgs};
+pub(crate) use show::{Colour, Output, PlanArgs, ShowArgs};
+pub(crate) use ssh::SshArgs;
+pub(crate) use verbs::{
+    ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, TopologyArgs, TopologyOutput,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs operations on Apache Cassandra clusters: one node to ask, the whole ring discovered, and no two
+/// nodes that share a range taken at a time.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What quorate does beside running commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// A simulated cluster in this process, and a rolling restart of it
+    Demo(DemoArgs),
+    /// Lists jobs
+    Jobs,
+    /// Shows a job: where each of its nodes is
+    Show {
+        /// The job's id, or how it begins
+        job: String,
+    },
+    /// Prints what nodes printed
+    Logs(LogsArgs),
+    /// Says why a node of a job waits, or where it is
+    Explain(ExplainArgs),
+    /// Shows the ring: nodes, keyspaces, how many more nodes may go out; starts nothing
+    Topology(Box<TopologyArgs>),
+    /// Goes on with a job: runs what wasn't started
+    Continue(ContinueArgs),
+}
+
+/// How far a component may go.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Command")]
+pub(crate) struct LimitArgs {
+    /// A limit of the command's component, such as cpu-ms=5000
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) plugin_limit: Vec<String>,
+}
+
+const YEAR_MS: u64 = 365 * 86_400_000;
+
+/// A duration with its unit: `500ms`, `90s`, `10m`, `1h`; in milliseconds.
+pub(crate) fn duration(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("a duration is a number with ms, s, m or h, such as 90s".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a duration begins with a number, such as 90s")?;
+    match number.checked_mul(factor) {
+        Some(ms) if ms <= YEAR_MS => Ok(ms),
+        _ => Err("a year is the most".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("500ms"), Ok(500));
+        assert_eq!(duration("90"), Ok(90_000));
+        assert_eq!(duration("10m"), Ok(600_000));
+        assert!(duration("1d").is_err());
+        assert!(duration("s").is_err());
+        assert!(duration("99999999999999999h").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}
