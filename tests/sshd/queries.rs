@@ -34,6 +34,7 @@ async fn a_query_ends_at_its_time_limit_there_as_well() {
         argv: strings(&["sh", "-c", "echo $$ >$HOME/pid; sleep 100; true"]),
         timeout: Duration::from_millis(1500),
         max_output: 100,
+        private: Vec::new(),
     };
     let error = client.ssh.query(&target("127.0.0.1"), query).await.unwrap_err();
     assert_eq!((error.kind, error.host.as_str()), (FaultKind::TimedOut, "127.0.0.1"));
@@ -54,6 +55,7 @@ async fn too_much_output_is_an_error_and_not_a_truncated_answer() {
         argv: strings(&["sh", "-c", command]),
         timeout: Duration::from_secs(20),
         max_output,
+        private: Vec::new(),
     };
     let target = target("127.0.0.1");
     for command in ["yes", "yes >&2"] {

@@ -270,8 +270,12 @@ impl Client {
         host: &str,
         argv: &[&str],
     ) -> Result<Answer, TransportError> {
-        let query =
-            Query { argv: strings(argv), timeout: Duration::from_secs(20), max_output: 1 << 20 };
+        let query = Query {
+            argv: strings(argv),
+            timeout: Duration::from_secs(20),
+            max_output: 1 << 20,
+            private: Vec::new(),
+        };
         self.ssh.query(&target(host), query).await
     }
 
@@ -309,6 +313,7 @@ pub(crate) fn action(argv: &[&str]) -> Action {
         stdin: Vec::new(),
         env: Vec::new(),
         timeout_ms: None,
+        private: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod clock;
 mod command;
 mod outputs;
+mod private;
 mod store;
 mod strategy;
 mod transport;
@@ -13,6 +14,7 @@ pub use command::{
     LogLevel, OnLost, RunEnd, RunInput, Work, WorkKind,
 };
 pub use outputs::{NodeOutput, Outputs, OutputsError, Stream};
+pub use private::{PrivateFile, Secret};
 pub use quorate_journal::{ActionId, Exit};
 pub use quorate_schedule::{JobId, NodeKey};
 pub use store::{Store, StoreError};

@@ -1,5 +1,5 @@
 //! Reaching nodes.
-use crate::{ActionId, BoxFuture, Exit, NodeKey, Stream};
+use crate::{ActionId, BoxFuture, Exit, NodeKey, PrivateFile, Stream};
 use std::time::Duration;
 
 /// A node and how to reach it, in one value, so that neither can be mixed up with another's.
@@ -20,6 +20,8 @@ pub struct Query {
     pub timeout: Duration,
     /// More bytes than this on either stream are an error.
     pub max_output: usize,
+    /// Files that are there while it runs; a word of `argv` that stands for one becomes its path.
+    pub private: Vec<PrivateFile>,
 }
 
 /// What a query printed.
@@ -62,6 +64,8 @@ pub struct Action {
     pub env: Vec<(String, String)>,
     /// Ended by its supervisor after this many milliseconds, with its process group.
     pub timeout_ms: Option<u64>,
+    /// Files that are there while it runs; an argument that stands for one becomes its path.
+    pub private: Vec<PrivateFile>,
 }
 
 /// How an action ended.

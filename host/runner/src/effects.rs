@@ -107,6 +107,7 @@ impl NodeEffects {
             env: work.env,
             // The node's supervisor ends what the host no longer waits for.
             timeout_ms: work.timeout_ms.into_iter().chain(left).min(),
+            private: Vec::new(),
         }
     }
 

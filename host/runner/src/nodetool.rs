@@ -105,7 +105,12 @@ impl Nodetool {
         parse: impl FnOnce(&str) -> Result<T, ParseError>,
     ) -> Result<T, NodetoolError> {
         let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
-        let query = Query { argv: self.argv(&args), timeout: self.timeout, max_output: MAX_OUTPUT };
+        let query = Query {
+            argv: self.argv(&args),
+            timeout: self.timeout,
+            max_output: MAX_OUTPUT,
+            private: Vec::new(),
+        };
         let (host, command) = (target.host.clone(), args.join(" "));
         let answer = self.transport.query(target, query).await?;
         if answer.exit != Exit::Code(0) {

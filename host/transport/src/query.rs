@@ -1,7 +1,7 @@
 //! Commands that only read.
 use crate::{
     channel::{Input, Output, Remote},
-    fault::Fault,
+    fault::{Fault, one_line},
     links::{Link, Links, Purpose},
     remote::{self, Script},
 };
@@ -14,7 +14,7 @@ const AFTER_EXIT: Duration = Duration::from_secs(1);
 
 /// Runs a query; again, once, where a connection turns out to be dead before the query has begun.
 pub(crate) async fn query(links: &Links, host: &str, query: &Query) -> Result<Answer, Fault> {
-    let script = remote::query(query)?;
+    let script = remote::query(query, links.options().remote_dir.as_deref())?;
     let mut again = true;
     loop {
         let link = links.link(host).await?;
@@ -47,6 +47,7 @@ async fn run(
     began: &mut bool,
 ) -> Result<Answer, Fault> {
     let mut remote = link.open(Purpose::Query).await?;
+    let mark = script.mark.clone();
     remote.start(script, Input::Open);
     let mut answer = Answer { exit: Exit::Code(0), stdout: Vec::new(), stderr: Vec::new() };
     let mut exit = None;
@@ -59,6 +60,14 @@ async fn run(
             Output::Exit(how) => exit = Some(how),
             Output::Closed => break,
         }
+    }
+    if !query.private.is_empty()
+        && let Some(why) = answer.stderr.strip_prefix(format!("{mark} ").as_bytes())
+    {
+        let why = one_line(&String::from_utf8_lossy(why));
+        let message = format!("a private file can't be laid down on the node: {why}");
+        return Err(Fault::new(FaultKind::Node, message)
+            .hint("--remote-dir moves what is kept there to another directory"));
     }
     match exit {
         Some(_) if !remote.began() => Err(remote.silent(exit)),

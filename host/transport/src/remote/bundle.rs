@@ -1,18 +1,23 @@
 //! The bundle: one file that holds an action and its supervisor.
-use super::stripped;
+use super::{private, stripped};
 use crate::{fault::Fault, quote};
 use bytes::Bytes;
-use quorate_ports::{Action, FaultKind, Program};
+use quorate_ports::{Action, FaultKind, PrivateFile, Program};
 use std::{sync::LazyLock, time::Duration};
 
 static SUPERVISE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("supervise.sh")));
 
-/// An action as a shell script, its standard input as raw bytes behind it. `grace` is between SIGTERM and SIGKILL.
+/// Where the program finds its private files: a parameter of `launch`.
+const PRIVATE: &str = "\"$2\"";
+
+/// An action as a shell script; its private files and its standard input as raw bytes behind it. `grace` is between SIGTERM and
+/// SIGKILL.
 ///
 /// # Errors
 /// What no program can be given: NUL bytes, no program at all, a variable whose name no shell takes.
 pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
-    let (program, text) = program(&action.program)?;
+    private::check(&action.private)?;
+    let (program, text) = program(&action.program, &action.private)?;
     let mut head = String::from("#!/bin/sh\n");
     head.push_str(&limits(action.timeout_ms, grace));
     head.push_str("launch() {\n");
@@ -48,28 +53,52 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
         ));
     }
     let tail = format!("return 0\n}}\n{}", SUPERVISE.as_str());
-    if action.stdin.is_empty() {
-        return Ok(format!("{head}{stage}{tail}").into());
-    }
-    // Where the input begins depends on how many digits that number has.
-    let mut start = 0;
+    // Where the bytes begin depends on how many digits that number has.
+    let mut end = 0;
     loop {
-        let text =
-            format!("{head}{stage}tail -c +{start} \"$0\" >\"$dir/stdin.$$\" || return 1\n{tail}");
-        // `tail` counts from 1.
-        if start == text.len() + 1 {
+        let unpack = unpack(action, end);
+        let text = format!("{head}{stage}{unpack}{tail}");
+        if end == text.len() || unpack.is_empty() {
             let mut bytes = text.into_bytes();
+            for file in &action.private {
+                bytes.extend_from_slice(file.bytes.expose());
+            }
             bytes.extend_from_slice(&action.stdin);
             return Ok(bytes.into());
         }
-        start = text.len() + 1;
+        end = text.len();
     }
 }
 
+/// The commands that take what lies behind a script of `at` bytes apart.
+fn unpack(action: &Action, mut at: usize) -> String {
+    let mut commands = String::new();
+    if !action.private.is_empty() {
+        commands.push_str("mkdir \"$dir/private.$$\" || return 1\n");
+    }
+    for file in &action.private {
+        let length = file.bytes.expose().len();
+        // Byte by byte: the one way of dd's to begin and end anywhere. Secrets are short.
+        commands.push_str(&format!(
+            "dd bs=1 skip={at} count={length} if=\"$0\" of=\"$dir/private.$$/{}\" 2>/dev/null || return 1\n",
+            file.name
+        ));
+        at += length;
+    }
+    if !action.stdin.is_empty() {
+        // `tail` counts from 1.
+        commands.push_str(&format!("tail -c +{} \"$0\" >\"$dir/stdin.$$\" || return 1\n", at + 1));
+    }
+    commands
+}
+
 /// The words that `exec` is given, and the text of a script.
-fn program(program: &Program) -> Result<(String, Option<&str>), Fault> {
+fn program<'a>(
+    program: &'a Program,
+    files: &[PrivateFile],
+) -> Result<(String, Option<&'a str>), Fault> {
     match program {
-        Program::Argv(argv) => Ok((quote::command(argv)?, None)),
+        Program::Argv(argv) => Ok((private::command(argv, files, PRIVATE)?, None)),
         Program::Script { text, interpreter, args } => {
             let mut words = match (interpreter.as_str(), shebang(text)) {
                 ("", Some(words)) => quote::command(&words)?,
@@ -80,7 +109,8 @@ fn program(program: &Program) -> Result<(String, Option<&str>), Fault> {
             words.push_str(" \"$1\"");
             for (at, argument) in args.iter().enumerate() {
                 words.push(' ');
-                words.push_str(&quote::word(&format!("argument {}", at + 1), argument)?);
+                let what = format!("argument {}", at + 1);
+                words.push_str(&private::word(&what, argument, files, PRIVATE)?);
             }
             Ok((words, Some(text)))
         }
@@ -148,6 +178,7 @@ mod tests {
             stdin: Vec::new(),
             env: Vec::new(),
             timeout_ms: None,
+            private: Vec::new(),
         }
     }
 
@@ -173,8 +204,8 @@ mod tests {
             interpreter: interpreter.into(),
             args: vec!["a b".into()],
         };
-        assert_eq!(program(&script("")).unwrap().0, "'/bin/bash' \"$1\" 'a b'");
-        assert_eq!(program(&script("python3")).unwrap().0, "'python3' \"$1\" 'a b'");
+        assert_eq!(program(&script(""), &[]).unwrap().0, "'/bin/bash' \"$1\" 'a b'");
+        assert_eq!(program(&script("python3"), &[]).unwrap().0, "'python3' \"$1\" 'a b'");
     }
 
     #[test]

@@ -6,11 +6,13 @@
 
 mod bundle;
 mod key;
+mod private;
 
 use crate::{fault::Fault, quote};
 use bytes::Bytes;
 use quorate_ports::{ActionId, FaultKind, Query};
 use std::{
+    fmt,
     hash::{BuildHasher, Hasher, RandomState},
     sync::LazyLock,
 };
@@ -26,17 +28,24 @@ static START: LazyLock<String> = LazyLock::new(|| stripped(include_str!("start.s
 static ATTACH: LazyLock<String> = LazyLock::new(|| stripped(include_str!("attach.sh")));
 static STREAM: LazyLock<String> = LazyLock::new(|| stripped(include_str!("stream.sh")));
 static FORGET: LazyLock<String> = LazyLock::new(|| stripped(include_str!("forget.sh")));
+static PRIVATE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("private.sh")));
 static QUERY: LazyLock<String> = LazyLock::new(|| stripped(include_str!("query.sh")));
 
 /// The text that a [`LOADER`] reads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Script {
-    /// Everything up to where its own input begins.
+    /// Everything up to where its own input begins. It may hold secrets.
     pub(crate) text: Bytes,
     /// The line that comes before its own output.
     pub(crate) mark: String,
     /// Whether it marks standard error as well.
     pub(crate) marks_stderr: bool,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").field("mark", &self.mark).finish_non_exhaustive()
+    }
 }
 
 /// Bytes of each stream that were delivered before.
@@ -70,13 +79,34 @@ pub(crate) fn forget(id: &ActionId, root: Option<&str>) -> Result<Script, Fault>
     Ok(script(&place(id, root)?, &[&PRELUDE, &FORGET]))
 }
 
-/// Runs a query.
-pub(crate) fn query(query: &Query) -> Result<Script, Fault> {
-    let given = format!("set -- {}\n", quote::command(&query.argv)?);
-    Ok(Script { marks_stderr: true, ..script(&given, &[&QUERY]) })
+/// Runs a query. A fault of its own is a line on standard error that begins with the mark again.
+pub(crate) fn query(query: &Query, root: Option<&str>) -> Result<Script, Fault> {
+    private::check(&query.private)?;
+    let words = private::command(&query.argv, &query.private, "\"$private\"")?;
+    let mut given = "printf '%s\\n' \"$mark\"\nprintf '%s\\n' \"$mark\" >&2\n".to_owned();
+    if !query.private.is_empty() {
+        given.push_str(&format!("{}\n{}", directory(root)?, *PRIVATE));
+        for file in &query.private {
+            given.push_str(&format!("lay {} {}\n", file.name, file.bytes.expose().len()));
+        }
+        given.push_str("umask \"$mask\"\n");
+    }
+    given.push_str(&format!("set -- {words}\n"));
+    let script = script(&given, &[&QUERY]);
+    let mut text = Vec::from(script.text);
+    for file in &query.private {
+        text.extend_from_slice(file.bytes.expose());
+    }
+    Ok(Script { text: text.into(), marks_stderr: true, ..script })
 }
 
 fn place(id: &ActionId, root: Option<&str>) -> Result<String, Fault> {
+    let key = quote::word("the action's id", &key(id))?;
+    Ok(format!("{} key={key}\n", directory(root)?))
+}
+
+/// Where state lies on the node, as given.
+fn directory(root: Option<&str>) -> Result<String, Fault> {
     // `~` is the login's home directory, where relative names begin anyway.
     let root = root.map(|root| root.strip_prefix("~/").unwrap_or(root)).unwrap_or_default();
     if root.contains('\n') || root.starts_with('~') {
@@ -85,11 +115,7 @@ fn place(id: &ActionId, root: Option<&str>) -> Result<String, Fault> {
             format!("--remote-dir {root:?} can't be used as a directory there"),
         ));
     }
-    Ok(format!(
-        "root={} key={}\n",
-        quote::word("--remote-dir", root)?,
-        quote::word("the action's id", &key(id))?
-    ))
+    Ok(format!("root={}", quote::word("--remote-dir", root)?))
 }
 
 fn script(given: &str, parts: &[&str]) -> Script {

@@ -1,7 +1,5 @@
 # Runs "$@", set before this, without input. The channel's own standard input is a lifeline: when it
 # ends, because the caller gave up or the connection broke, the program is ended too.
-printf '%s\n' "$mark"
-printf '%s\n' "$mark" >&2
 exec 3<&0 </dev/null
 apart=
 command -v setsid >/dev/null 2>&1 && apart=setsid
@@ -18,4 +16,5 @@ exec 3<&-
 wait "$program"
 code=$?
 kill -KILL "$lifeline" 2>/dev/null
+program=
 exit "$code"

@@ -7,13 +7,13 @@ if [ "$1" = launch ]; then
   # The shell has read all that it needs; arguments and variables must not stay on the disk.
   rm -f "$0" "$dir/stdin.$owner"
   umask "$mask"
-  launch "$dir/script.$owner"
+  launch "$dir/script.$owner" "$dir/private.$owner"
   exit 126
 fi
 apart=$4
 trap '' HUP
 drop() {
-  rm -f "$0" "$dir/status.$$" "$dir/pid.$$" "$dir/stdin.$$" "$dir/script.$$"
+  rm -rf "$0" "$dir/status.$$" "$dir/pid.$$" "$dir/stdin.$$" "$dir/script.$$" "$dir/private.$$"
 }
 began=-
 if [ -r "/proc/$$/stat" ]; then
@@ -96,6 +96,8 @@ else
   [ -z "$guard" ] || kill -KILL "-$guard" || kill -KILL "$guard"
   result="exit $code"
 fi
+# Before the end is told: whoever reads that it is over may rely on it.
+rm -rf "$dir/private.$$"
 printf '%-63s\n' "$result" 1<>"$dir/status.$$"
 mv "$dir/status.$$" "$dir/status"
 rm -f "$dir/script.$$"
