@@ -1,6 +1,7 @@
 //! The real binary against simulated clusters: what a person types, and what happens.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod clusters;
 mod faults;
 mod jobs;
 mod orders;

@@ -2,7 +2,8 @@
 use crate::{
     args::{DemoArgs, ShowArgs},
     error::{CliError, Code},
-    watch::{Signals, say},
+    signals::Signals,
+    watch::say,
 };
 use clap::ValueEnum;
 use quorate_sim::{KeyspaceSpec, Sim, SimSpec};

@@ -52,6 +52,11 @@ impl CliError {
         Self::new(Code::NotStarted, what)
     }
 
+    /// The same where other jobs of the run were started before.
+    pub(crate) fn touched(self) -> Self {
+        Self { code: Code::NodeFailed, untouched: false, ..self }
+    }
+
     pub(crate) fn at(mut self, at: impl fmt::Display) -> Self {
         self.at = at.to_string();
         self

@@ -1,31 +1,29 @@
-//! Starting a job: discovery, targets, policy, and then the runner.
+//! Deciding on jobs: which clusters, targets, policy. Nothing is touched here.
 use crate::{
     args::{HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs},
-    connect::{connect, remembered},
-    error::{CliError, Code},
+    clusters::{Found, known_centers, read_clusters},
+    connect::remembered,
+    error::CliError,
     jobs,
     policy::{self, Chosen},
     session::{Session, SystemClock, stored},
     targets::{by_address, filter_centers, named_hosts, pick},
-    watch::{Signals, Watch, complain, face, say},
 };
 use quorate_contract::{Impact, PlanContext};
-use quorate_journal::{Command, Created, FORMAT, JobView, Record, Stamped, TargetHost};
-use quorate_ports::{Clock, CommandHost, NodeKey, Store, StrategyHost, Target};
+use quorate_journal::{Command, Created, FORMAT, TargetHost};
+use quorate_ports::{Clock, CommandHost, JobId, StrategyHost};
 use quorate_ring::{NodeId, Topology};
-use quorate_runner::{Deps, Discovered, Nodetool, Stop, discover, drive};
-use quorate_schedule::{End, Guard};
-use quorate_store::{FileOutputs, JobLock, new_job_id};
+use quorate_runner::Nodetool;
+use quorate_schedule::Guard;
+use quorate_store::new_job_id;
 use quorate_transport::Ssh;
-use quorate_views::{end_line, event_line, findings, left_lines};
+use quorate_views::findings;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::IsTerminal,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
 
 /// Everything that a person gave for a job.
 pub(crate) struct Launch {
@@ -47,25 +45,61 @@ pub(crate) struct Prepared {
     /// What a person should know before it begins.
     pub(crate) warnings: Vec<String>,
     pub(crate) strategy: Option<Arc<dyn StrategyHost>>,
-    transport: Arc<Ssh>,
     /// Keyspaces that lose their level whatever the order is; the person gets a moment to think.
-    costly: bool,
+    pub(crate) costly: bool,
+    /// Who described the ring.
+    pub(crate) seed: String,
+    /// The hosts given to run on; empty: all.
+    pub(crate) named: Vec<String>,
 }
 
-/// Reads the ring and decides everything that a job needs. Nothing is touched.
-pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepared, CliError> {
-    let transport = connect(&launch.ssh)?;
+/// Reads the rings and decides everything that their jobs need: one for each cluster. Nothing is touched.
+pub(crate) async fn prepare(
+    launch: &Launch,
+    session: &Session,
+    transport: &Arc<Ssh>,
+) -> Result<Vec<Prepared>, CliError> {
     let named = named_hosts(&launch.hosts)?;
-    let given = &launch.hosts.seed_host;
-    let seeds = if given.is_empty() { named.clone() } else { given.clone() };
-    let limit = Duration::from_millis(launch.nodetool.nodetool_timeout);
-    let found = read_ring(&transport, &seeds, limit).await?;
+    prepare_from(launch, session, transport, &launch.hosts.seed_host, &named).await
+}
+
+/// The same from these hosts.
+pub(crate) async fn prepare_from(
+    launch: &Launch,
+    session: &Session,
+    transport: &Arc<Ssh>,
+    seeds: &[String],
+    named: &[String],
+) -> Result<Vec<Prepared>, CliError> {
+    let nodetool = nodetool(transport, &launch.nodetool);
+    let clusters = read_clusters(transport, &nodetool, seeds, named).await?;
+    known_centers(&clusters, &launch.order.dc_filter)?;
+    let mut prepared = Vec::new();
+    for found in clusters {
+        prepared.extend(prepare_one(launch, session, transport, found).await?);
+    }
+    match prepared.is_empty() {
+        true => Err(CliError::not_started("no node is left to run on")),
+        false => Ok(prepared),
+    }
+}
+
+/// The job of one cluster; none where no node of it is left to run on.
+async fn prepare_one(
+    launch: &Launch,
+    session: &Session,
+    transport: &Arc<Ssh>,
+    Found { discovered: found, named }: Found,
+) -> Result<Option<Prepared>, CliError> {
     let mut hosts: Vec<TargetHost> = found.topology.nodes.iter().map(by_address).collect();
     let mut targets: BTreeSet<NodeId> = found.topology.ids().collect();
     if !named.is_empty() {
-        targets = pick(&transport, &found.topology, &named, &mut hosts).await?;
+        targets = pick(transport, &found.topology, &named, &mut hosts).await?;
     }
-    filter_centers(&found.topology, &launch.order.dc_filter, &mut targets)?;
+    filter_centers(&found.topology, &launch.order.dc_filter, &mut targets);
+    if targets.is_empty() {
+        return Ok(None);
+    }
     let (stage, impact) = stage(launch, &found.topology).await?;
     let Chosen { policy, component, strategy } = policy::choose(
         &launch.order,
@@ -97,7 +131,7 @@ pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepar
     };
     let created = Created {
         format: FORMAT,
-        job: new_job_id(SystemClock.now()),
+        job: unused_job_id(session)?,
         durations: jobs::durations(session, &command.name, &found.topology)?,
         command,
         topology: found.topology,
@@ -107,78 +141,26 @@ pub(crate) async fn prepare(launch: &Launch, session: &Session) -> Result<Prepar
         strategy: component,
         ssh: remembered(&launch.ssh)?,
     };
-    Ok(Prepared { created, guard, warnings, strategy, transport, costly })
+    let seed = found.seed.host;
+    Ok(Some(Prepared { created, guard, warnings, strategy, costly, seed, named }))
 }
 
-/// Starts a job and stays until it is over. Gives the exit code.
-pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
-    let session = Session::open()?;
-    let prepared = prepare(&launch, &session).await?;
-    let Prepared { created, warnings, strategy, transport, costly, .. } = prepared;
-    if costly {
-        strict_or_pause(&launch, &warnings).await?;
+/// An id that no job has yet; several jobs may begin in one millisecond.
+fn unused_job_id(session: &Session) -> Result<JobId, CliError> {
+    static NEWEST: Mutex<u64> = Mutex::new(0);
+    let mut newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = session.store.jobs().map_err(stored)?;
+    let mut at = SystemClock.now().max(*newest + 1);
+    while known.contains(&new_job_id(at)) {
+        at += 1;
     }
-    let lock = JobLock::take(&session.home, &created.job).map_err(stored)?;
-    let mut records = vec![stamp(Record::Created(Box::new(created.clone())))];
-    records.extend(warnings.into_iter().map(|text| stamp(Record::Warning { text })));
-    session.store.append(&created.job, records.clone()).await.map_err(stored)?;
-    let view = JobView::fold(&records).map_err(CliError::not_started)?;
-    for record in &records {
-        if let Some(line) = event_line(&view, record, launch.show.verbose) {
-            say(&line);
-        }
-    }
-    let run = Run {
-        session: &session,
-        transport,
-        command: launch.command,
-        strategy,
-        stop_after: launch.order.stop_after,
-        show: launch.show,
-    };
-    let code = run.drive_on(view).await;
-    drop(lock);
-    code
+    *newest = at;
+    Ok(new_job_id(at))
 }
 
-/// How long a person has to think better of it.
-const COUNTDOWN: Duration = Duration::from_secs(5);
-
-/// Where no order keeps the guarantee: refuses, if that is wished; else, on a terminal, waits a moment.
-async fn strict_or_pause(launch: &Launch, warnings: &[String]) -> Result<(), CliError> {
-    if launch.order.guarantee.strict {
-        return Err(CliError::not_started(format!("--strict: {}", warnings.join("; ")))
-            .hint("raise the replication, lower --keep, or name the keyspace in --accept-outage"));
-    }
-    if !std::io::stdout().is_terminal() {
-        return Ok(());
-    }
-    warnings.iter().for_each(|text| say(&format!("warning: {text}")));
-    say(&format!("starting in {} seconds; Ctrl-C ends it", COUNTDOWN.as_secs()));
-    let mut signals = Signals::new();
-    match tokio::time::timeout(COUNTDOWN, signals.next()).await {
-        Err(_) => Ok(()),
-        Ok(_) => Err(CliError::not_started("ended on request")),
-    }
-}
-
-fn stamp(record: Record) -> Stamped {
-    Stamped { at: SystemClock.now(), record }
-}
-
-pub(crate) async fn read_ring(
-    transport: &Arc<Ssh>,
-    seeds: &[String],
-    limit: Duration,
-) -> Result<Discovered, CliError> {
-    let seeds: Vec<Target> =
-        seeds.iter().map(|s| Target { node: NodeKey(s.clone()), host: s.clone() }).collect();
-    let names: Vec<_> = seeds.iter().take(3).map(|s| s.host.as_str()).collect();
-    complain(&format!("quorate: reading the ring from {}", names.join(", ")));
-    let nodetool = Nodetool::new(transport.clone(), limit);
-    discover(&nodetool, &seeds)
-        .await
-        .map_err(|error| CliError::not_started(&error).hint(error.hint()))
+/// How nodetool is called.
+pub(crate) fn nodetool(transport: &Arc<Ssh>, args: &NodetoolArgs) -> Nodetool {
+    Nodetool::new(transport.clone(), Duration::from_millis(args.nodetool_timeout))
 }
 
 /// The one stage of the command, and its impact.
@@ -216,57 +198,4 @@ fn together(topology: &Topology, guard: &Guard, targets: &BTreeSet<NodeId>) -> O
         name(one),
         name(other)
     ))
-}
-
-/// A job that exists and is to be run on.
-pub(crate) struct Run<'a> {
-    pub(crate) session: &'a Session,
-    pub(crate) transport: Arc<Ssh>,
-    pub(crate) command: Arc<dyn CommandHost>,
-    pub(crate) strategy: Option<Arc<dyn StrategyHost>>,
-    pub(crate) stop_after: Option<u32>,
-    pub(crate) show: ShowArgs,
-}
-
-impl Run<'_> {
-    /// Runs the job to its end, shows it, and gives the exit code.
-    pub(crate) async fn drive_on(self, view: JobView) -> Result<u8, CliError> {
-        let (live, events) = mpsc::unbounded_channel();
-        let (stop, stopped) = watch::channel(Stop::No);
-        let (board, _) = face(&self.show);
-        if board {
-            say("");
-        }
-        let home = self.session.home.clone();
-        let (created, hosts, job) = (view.created.clone(), view.hosts.clone(), view.job.clone());
-        let deps = Deps {
-            transport: self.transport,
-            store: self.session.store.clone(),
-            outputs: Arc::new(FileOutputs::new(&home)),
-            command: self.command,
-            strategy: self.strategy,
-            clock: Arc::new(SystemClock),
-        };
-        let watch = Watch::new(view, home, self.show, stop, SystemClock);
-        let watching = tokio::spawn(watch.run(events));
-        let driven = drive(deps, &created, hosts, job, self.stop_after, live, stopped).await;
-        let view = match watching.await {
-            Ok(view) => view,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => return Err(CliError::new(Code::Lost, error)),
-        };
-        let end = driven.map_err(|error| {
-            CliError::new(Code::Lost, error).hint(format!("quorate show {}", created.job))
-        })?;
-        say(&format!("job {}: {}", created.job, end_line(&view, end.as_ref())));
-        if end.is_none() {
-            left_lines(&view).iter().for_each(|line| say(line));
-        }
-        Ok(match end {
-            Some(End::Completed) => 0,
-            Some(End::Failed { .. }) => Code::NodeFailed as u8,
-            Some(End::Stopped { .. }) => Code::Stopped as u8,
-            None => Code::Lost as u8,
-        })
-    }
 }

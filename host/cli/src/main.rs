@@ -2,6 +2,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod board;
+mod clusters;
 mod commands;
 mod connect;
 mod demo;
@@ -13,10 +15,14 @@ mod plan;
 mod plugin_args;
 mod policy;
 mod resume;
+mod run;
 mod screen;
 mod session;
+mod shown;
+mod signals;
 mod targets;
 mod topology;
+mod turns;
 mod watch;
 
 use args::{Cli, HostSpec, LimitArgs, NodetoolArgs, OrderArgs, PlanArgs, ShowArgs, SshArgs, Verb};
@@ -90,7 +96,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         }
         Some((name, matches)) => {
             if let Some(plugin) = named(name) {
-                return launch::launch(read(plugin, matches).await?).await;
+                return turns::launch(read(plugin, matches).await?).await;
             }
         }
         None => {}

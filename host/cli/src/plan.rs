@@ -1,6 +1,7 @@
 //! `plan`: what a job would do. Reads the ring and starts nothing.
 use crate::{
     args::Output,
+    connect::connect,
     error::CliError,
     launch::{Launch, Prepared, prepare},
     session::Session,
@@ -13,7 +14,19 @@ use quorate_views::PlanView;
 /// Prints the plan. Gives the exit code.
 pub(crate) async fn plan(launch: Launch, output: Output) -> Result<u8, CliError> {
     let session = Session::open()?;
-    let Prepared { created, guard, warnings, strategy, .. } = prepare(&launch, &session).await?;
+    let transport = connect(&launch.ssh)?;
+    for (place, prepared) in prepare(&launch, &session, &transport).await?.into_iter().enumerate() {
+        if place > 0 && output == Output::Text {
+            say("");
+        }
+        print(&launch, prepared, output).await?;
+    }
+    Ok(0)
+}
+
+/// The plan of one cluster.
+async fn print(launch: &Launch, prepared: Prepared, output: Output) -> Result<(), CliError> {
+    let Prepared { created, guard, warnings, strategy, .. } = prepared;
     let (topology, policy) = (&created.topology, &created.policy);
     let (waves, dropped) = match strategy {
         None => (Waves::plan(topology, &guard, policy, &created.targets), Vec::new()),
@@ -35,5 +48,5 @@ pub(crate) async fn plan(launch: Launch, output: Output) -> Result<u8, CliError>
         Output::Text => say(view.text().trim_end()),
         Output::Json => say(&view.json().to_string()),
     }
-    Ok(0)
+    Ok(())
 }

@@ -5,7 +5,7 @@ use crate::{
     connect::{connect, recalled},
     error::CliError,
     jobs,
-    launch::Run,
+    run::{Begun, Run},
     session::{Session, stored},
 };
 use quorate_journal::{ActionClose, JobView};
@@ -47,17 +47,9 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
         }
     };
     let transport = connect(&recalled(&view.created.ssh)?)?;
-    let run = Run {
-        session: &session,
-        transport,
-        command,
-        strategy,
-        stop_after: args.stop_after,
-        show: args.show,
-    };
-    let code = run.drive_on(view).await;
-    drop(lock);
-    code
+    let run =
+        Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
+    Ok(run.drive_on(vec![Begun { view, strategy, lock }]).await?.0)
 }
 
 /// A job with nothing left has nothing to go on with; one that was left in the middle of nodes can't be

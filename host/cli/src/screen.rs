@@ -27,6 +27,8 @@ pub(crate) enum Key {
     Errors,
     /// Esc or `q`.
     Back,
+    /// Tab: the next cluster.
+    Next,
 }
 
 /// The terminal while the board is drawn. Gives it back when it is closed or dropped.
@@ -127,6 +129,7 @@ fn read_keys(keys: &mpsc::UnboundedSender<Key>, over: &AtomicBool) {
             KeyCode::Left | KeyCode::Up => Key::Move(-1),
             KeyCode::Char('l') => Key::Output,
             KeyCode::Char('e') => Key::Errors,
+            KeyCode::Tab => Key::Next,
             KeyCode::Esc | KeyCode::Char('q') => Key::Back,
             _ => continue,
         };

@@ -1,9 +1,10 @@
 //! `topology`: the ring as it is read. Starts nothing.
 use crate::{
     args::{TopologyArgs, TopologyOutput},
+    clusters::read_clusters,
     connect::connect,
     error::CliError,
-    launch::read_ring,
+    launch::nodetool,
     policy::guarantee,
     targets::named_hosts,
     watch::{complain, say},
@@ -11,21 +12,30 @@ use crate::{
 use quorate_ring::{Replication, Topology};
 use quorate_schedule::{Guard, Policy};
 use quorate_views::{TopologyView, ranges_json, ranges_text};
-use std::time::Duration;
 
-/// Prints the cluster. Gives the exit code.
+/// Prints the clusters. Gives the exit code.
 pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     let transport = connect(&args.ssh)?;
-    let mut seeds = args.hosts.seed_host.clone();
-    if seeds.is_empty() {
-        seeds = named_hosts(&args.hosts)?;
+    let named = named_hosts(&args.hosts)?;
+    let nodetool = nodetool(&transport, &args.nodetool);
+    let clusters = read_clusters(&transport, &nodetool, &args.hosts.seed_host, &named).await?;
+    if clusters.len() > 1 && args.output == TopologyOutput::Svg {
+        return Err(CliError::usage("a picture shows one cluster, the hosts belong to several"));
     }
-    let limit = Duration::from_millis(args.nodetool.nodetool_timeout);
-    let found = read_ring(&transport, &seeds, limit).await?;
-    for why in &found.passed_over {
-        complain(&format!("quorate: a seed was passed over: {why}"));
+    for (place, found) in clusters.iter().enumerate() {
+        for why in &found.discovered.passed_over {
+            complain(&format!("quorate: a seed was passed over: {why}"));
+        }
+        if place > 0 && args.output == TopologyOutput::Text {
+            say("");
+        }
+        print(&args, &found.discovered.topology)?;
     }
-    let topology = &found.topology;
+    Ok(0)
+}
+
+/// One cluster.
+fn print(args: &TopologyArgs, topology: &Topology) -> Result<(), CliError> {
     if let Some(name) = &args.ranges {
         return ranges(topology, name, args.output);
     }
@@ -37,10 +47,10 @@ pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
         TopologyOutput::Json => say(&view.json().to_string()),
         TopologyOutput::Svg => say(view.svg().trim_end()),
     }
-    Ok(0)
+    Ok(())
 }
 
-fn ranges(topology: &Topology, name: &str, output: TopologyOutput) -> Result<u8, CliError> {
+fn ranges(topology: &Topology, name: &str, output: TopologyOutput) -> Result<(), CliError> {
     let keyspace = topology.keyspaces.iter().find(|keyspace| keyspace.name.as_str() == name);
     let keyspace = keyspace.ok_or_else(|| {
         let names: Vec<&str> = topology.keyspaces.iter().map(|ks| ks.name.as_str()).collect();
@@ -66,5 +76,5 @@ fn ranges(topology: &Topology, name: &str, output: TopologyOutput) -> Result<u8,
             return Err(CliError::usage("--ranges is printed as text or JSON"));
         }
     }
-    Ok(0)
+    Ok(())
 }

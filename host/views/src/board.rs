@@ -4,7 +4,7 @@ use crate::{
     cells::{LEGEND, cell},
     lines::{self, health},
     paint::Hue,
-    tables::progress,
+    tables::{Progress, progress},
     time::duration,
 };
 use quorate_journal::{JobView, Level};
@@ -32,6 +32,30 @@ pub struct Board {
     pub paint: Paint,
     /// The node that is picked, if one is.
     pub picked: Option<NodeId>,
+}
+
+/// A job in one line, beside another's board.
+pub fn board_summary(view: &JobView) -> String {
+    let created = &view.created;
+    format!("{}  {}  {}", created.job, created.topology.cluster, counts(&progress(view)))
+}
+
+fn counts(sum: &Progress) -> String {
+    let text = format!(
+        "{} of {} over: {} done, {} failed, {} skipped; {} running, {} confirming, {} waiting",
+        sum.done + sum.skipped + sum.failed,
+        sum.targets,
+        sum.done,
+        sum.failed,
+        sum.skipped,
+        sum.running,
+        sum.confirming,
+        sum.waiting
+    );
+    match sum.skipped {
+        0 => text.replace(", 0 skipped", ""),
+        _ => text,
+    }
 }
 
 impl Board {
@@ -136,19 +160,7 @@ impl Board {
         let sum = progress(view);
         let over = sum.done + sum.skipped + sum.failed;
         let elapsed = now.saturating_sub(view.created_at);
-        let mut text = format!(
-            "{over} of {} over: {} done, {} failed, {} skipped; {} running, {} confirming, {} waiting",
-            sum.targets,
-            sum.done,
-            sum.failed,
-            sum.skipped,
-            sum.running,
-            sum.confirming,
-            sum.waiting
-        );
-        if sum.skipped == 0 {
-            text = text.replace(", 0 skipped", "");
-        }
+        let text = counts(&sum);
         let mut time = format!("{} elapsed", duration(elapsed));
         // What runs counts as half done.
         let active = sum.running + sum.confirming;

@@ -13,7 +13,7 @@ mod tables;
 mod time;
 mod topology;
 
-pub use board::{Board, Glance};
+pub use board::{Board, Glance, board_summary};
 pub use cells::{Cell, cell};
 pub use findings::findings;
 pub use lines::{event_line, waiting_lines};

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Hosts")]
 #[group(id = "hosts", required = true, multiple = true)]
 pub(crate) struct HostSpec {
-    /// A node to ask for the ring; several: the first that answers. All nodes of its cluster are
-    /// targets, unless --host or --host-file names some
+    /// A node to ask for the ring, or several: of one cluster, in case one doesn't answer, or of several
+    /// clusters. All nodes of these are targets, unless --host or --host-file names some
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(crate) seed_host: Vec<String>,
     /// A node to run on; without --seed-host it is also asked for the ring

@@ -14,6 +14,12 @@ pub(crate) struct OrderArgs {
     /// An argument of the strategy's component; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) strategy_arg: Vec<String>,
+    /// Clusters at the same time, where the hosts belong to several
+    #[arg(long, conflicts_with = "cluster_serial")]
+    pub(crate) cluster_parallel: bool,
+    /// Clusters one after the other; the first that doesn't end well is the last [default]
+    #[arg(long)]
+    pub(crate) cluster_serial: bool,
     /// Data centers at the same time
     #[arg(long, conflicts_with = "dc_serial")]
     pub(crate) dc_parallel: bool,

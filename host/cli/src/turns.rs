@@ -1,0 +1,188 @@
+//! The jobs of one run, a job for each cluster: one after the other, or side by side.
+use crate::{
+    error::{CliError, Code},
+    launch::{Launch, Prepared, prepare, prepare_from},
+    run::{Begun, Run},
+    session::{Session, SystemClock, stored},
+    signals::Signals,
+    watch::say,
+};
+use quorate_journal::{JobView, Record, Stamped};
+use quorate_ports::{Clock, Store};
+use quorate_schedule::Phase;
+use quorate_store::JobLock;
+use quorate_transport::Ssh;
+use quorate_views::event_line;
+use std::{io::IsTerminal, sync::Arc, time::Duration};
+
+/// Starts the jobs and stays until they are over. Gives the exit code.
+pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
+    let session = Session::open()?;
+    let transport = crate::connect::connect(&launch.ssh)?;
+    let prepared = prepare(&launch, &session, &transport).await?;
+    let side_by_side = launch.order.cluster_parallel && prepared.len() > 1;
+    if side_by_side {
+        fits_side_by_side(&launch, prepared.len())?;
+    }
+    strict_or_pause(&launch, &prepared).await?;
+    let turns = Turns { launch: &launch, session: &session, transport: &transport };
+    match side_by_side {
+        true => turns.side_by_side(prepared).await,
+        false => turns.in_turn(prepared).await,
+    }
+}
+
+/// What is meant for the whole run must have a meaning for jobs that don't know of each other.
+fn fits_side_by_side(launch: &Launch, clusters: usize) -> Result<(), CliError> {
+    if launch.order.stop_after.is_some() {
+        let what = "--stop-after counts nodes over clusters in turn, not in parallel";
+        return Err(CliError::usage(what).hint("leave --cluster-parallel out"));
+    }
+    match launch.order.max_concurrency {
+        Some(most) if (most as usize) < clusters => {
+            let what = format!("-j {most} can't be shared out to {clusters} clusters in parallel");
+            Err(CliError::usage(what).hint("leave --cluster-parallel out, or allow more nodes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How long a person has to think better of it.
+const COUNTDOWN: Duration = Duration::from_secs(5);
+
+/// Where no order keeps the guarantee: refuses, if that is wished; else, on a terminal, waits a moment.
+async fn strict_or_pause(launch: &Launch, prepared: &[Prepared]) -> Result<(), CliError> {
+    let warnings: Vec<&String> =
+        prepared.iter().filter(|job| job.costly).flat_map(|job| &job.warnings).collect();
+    if !prepared.iter().any(|job| job.costly) {
+        return Ok(());
+    }
+    if launch.order.guarantee.strict {
+        let texts: Vec<&str> = warnings.iter().map(|text| text.as_str()).collect();
+        return Err(CliError::not_started(format!("--strict: {}", texts.join("; ")))
+            .hint("raise the replication, lower --keep, or name the keyspace in --accept-outage"));
+    }
+    if !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    warnings.iter().for_each(|text| say(&format!("warning: {text}")));
+    say(&format!("starting in {} seconds; Ctrl-C ends it", COUNTDOWN.as_secs()));
+    let mut signals = Signals::new();
+    match tokio::time::timeout(COUNTDOWN, signals.next()).await {
+        Err(_) => Ok(()),
+        Ok(_) => Err(CliError::not_started("ended on request")),
+    }
+}
+
+/// What the jobs of one run have in common.
+struct Turns<'a> {
+    launch: &'a Launch,
+    session: &'a Session,
+    transport: &'a Arc<Ssh>,
+}
+
+impl Turns<'_> {
+    /// One cluster after the other. The first that doesn't end well is the last.
+    async fn in_turn(&self, prepared: Vec<Prepared>) -> Result<u8, CliError> {
+        let names: Vec<_> = prepared.iter().map(|p| p.created.topology.cluster.clone()).collect();
+        let not_started = |from: usize, why: &str| {
+            let rest: Vec<_> = names[from..].iter().map(ToString::to_string).collect();
+            if !rest.is_empty() {
+                say(&format!("not started{why}: {}", rest.join(", ")));
+            }
+        };
+        let mut left = self.launch.order.stop_after;
+        for (turn, mut next) in prepared.into_iter().enumerate() {
+            if left == Some(0) {
+                not_started(turn, ", by --stop-after");
+                return Ok(Code::Stopped as u8);
+            }
+            if turn > 0 {
+                next = match self.anew(next).await {
+                    Ok(next) => next,
+                    Err(error) => {
+                        not_started(turn, "");
+                        return Err(error.touched());
+                    }
+                };
+            }
+            let begun = self.begin(next).await?;
+            let (code, views) = self.run(left).drive_on(vec![begun]).await?;
+            if code != 0 {
+                not_started(turn + 1, "");
+                return Ok(code);
+            }
+            left = left.map(|left| left.saturating_sub(views.iter().map(started).sum()));
+        }
+        Ok(0)
+    }
+
+    /// All clusters at the same time.
+    async fn side_by_side(&self, prepared: Vec<Prepared>) -> Result<u8, CliError> {
+        let clusters = prepared.len() as u32;
+        let mut begun = Vec::new();
+        for (place, mut job) in prepared.into_iter().enumerate() {
+            if let Some(most) = self.launch.order.max_concurrency {
+                let more = u32::from((place as u32) < most % clusters);
+                job.created.policy.max_concurrency = Some(most / clusters + more);
+            }
+            begun.push(self.begin(job).await?);
+        }
+        Ok(self.run(None).drive_on(begun).await?.0)
+    }
+
+    /// The same job from what its ring is now: the clusters before it may have taken hours.
+    async fn anew(&self, old: Prepared) -> Result<Prepared, CliError> {
+        let seeds = [old.seed.clone()];
+        let again =
+            prepare_from(self.launch, self.session, self.transport, &seeds, &old.named).await?;
+        let mut again = again.into_iter();
+        match (again.next(), again.next()) {
+            (Some(new), None) => {
+                if new.costly && !old.costly {
+                    strict_or_pause(self.launch, std::slice::from_ref(&new)).await?;
+                }
+                Ok(new)
+            }
+            _ => {
+                Err(CliError::not_started("the ring isn't the one that was read before")
+                    .at(&old.seed))
+            }
+        }
+    }
+
+    /// Writes a job down.
+    async fn begin(&self, prepared: Prepared) -> Result<Begun, CliError> {
+        let Prepared { created, warnings, strategy, .. } = prepared;
+        let lock = JobLock::take(&self.session.home, &created.job).map_err(stored)?;
+        let mut records = vec![stamp(Record::Created(Box::new(created.clone())))];
+        records.extend(warnings.into_iter().map(|text| stamp(Record::Warning { text })));
+        self.session.store.append(&created.job, records.clone()).await.map_err(stored)?;
+        let view = JobView::fold(&records).map_err(CliError::not_started)?;
+        for record in &records {
+            if let Some(line) = event_line(&view, record, self.launch.show.verbose) {
+                say(&line);
+            }
+        }
+        Ok(Begun { view, strategy, lock })
+    }
+
+    fn run(&self, stop_after: Option<u32>) -> Run<'_> {
+        Run {
+            session: self.session,
+            transport: self.transport.clone(),
+            command: self.launch.command.clone(),
+            stop_after,
+            show: self.launch.show.clone(),
+        }
+    }
+}
+
+/// How many nodes were started.
+fn started(view: &JobView) -> u32 {
+    view.job.nodes().values().filter(|run| run.phase != Phase::Waiting).count() as u32
+}
+
+fn stamp(record: Record) -> Stamped {
+    Stamped { at: SystemClock.now(), record }
+}
