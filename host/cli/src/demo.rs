@@ -19,7 +19,11 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<u8, CliError> {
         )));
     }
     let mut spec = SimSpec::uniform(args.dcs.into(), args.racks.into(), args.nodes.into());
-    spec.cluster_name = "demo".into();
+    spec.cluster_name = args.name.clone();
+    spec.seed = args
+        .name
+        .bytes()
+        .fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     spec.vnodes = args.vnodes.into();
     let names: Vec<String> = spec.data_centers.iter().map(|dc| dc.name.clone()).collect();
     let factors: Vec<_> = names.iter().map(|name| (name.as_str(), usize::from(args.rf))).collect();

@@ -5,6 +5,9 @@ use clap::{Args, ValueEnum};
 /// The demo cluster.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// The cluster's name; clusters of different names have different nodes, so that one run can take several
+    #[arg(long, default_value = "demo")]
+    pub(crate) name: String,
     /// Data centers
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=8))]
     pub(crate) dcs: u16,
