@@ -4,7 +4,8 @@ use crate::{
     connect::Backoff,
     fault::{Fault, one_line},
     frames::{Ended, Frame, Frames},
-    links::{Links, Purpose},
+    links::Purpose,
+    place::Place,
     remote::{self, Offsets},
 };
 use bytes::Bytes;
@@ -45,18 +46,17 @@ enum Stop {
 
 /// Runs an action to its end.
 pub(crate) async fn act(
-    links: &Links,
-    host: &str,
+    place: &Place<'_>,
     action: &Action,
     watch: &dyn ActionWatch,
 ) -> Result<ActionEnd, Fault> {
-    let bundle = remote::bundle(action, links.options().kill_grace)?;
+    let bundle = remote::bundle(action, place.kill_grace())?;
     let mut progress = Progress::default();
     let mut backoff = backoff();
     loop {
         let before = progress.delivered;
         let claimed = progress.claimed;
-        match attachment(links, host, action, &bundle, &mut progress, watch).await {
+        match attachment(place, action, &bundle, &mut progress, watch).await {
             Ok(end) => return Ok(end),
             // It may run: to say that it was never started would be a lie.
             Err(Stop::Final(fault))
@@ -123,22 +123,21 @@ impl Progress {
 
 /// One attachment, from the connection to the action's end or its own.
 async fn attachment(
-    links: &Links,
-    host: &str,
+    place: &Place<'_>,
     action: &Action,
     bundle: &Bytes,
     progress: &mut Progress,
     watch: &dyn ActionWatch,
 ) -> Result<ActionEnd, Stop> {
-    let link = match links.link(host).await {
-        Ok(link) => link,
+    let reached = match place.reach().await {
+        Ok(reached) => reached,
         // This has been tried several times already.
         Err(fault) if !progress.sent => return Err(Stop::Final(fault)),
         Err(fault) => return Err(Stop::Again(fault)),
     };
     let mut remote =
-        link.open(Purpose::Attachment).await.map_err(|fault| progress.unopened(fault))?;
-    let root = links.options().remote_dir.as_deref();
+        reached.open(Purpose::Attachment).await.map_err(|fault| progress.unopened(fault))?;
+    let root = place.root();
     let (script, input) = match progress.claimed {
         true => (remote::attach(&action.id, root, progress.delivered), Input::Bytes(Bytes::new())),
         false => (
@@ -149,11 +148,12 @@ async fn attachment(
     let first = !progress.sent;
     remote.start(script.map_err(Stop::Final)?, input);
     progress.sent = true;
-    follow(&mut remote, first, progress, watch).await
+    follow(place, &mut remote, first, progress, watch).await
 }
 
 /// Reads what an attachment prints.
 async fn follow(
+    place: &Place<'_>,
     remote: &mut Remote,
     first: bool,
     progress: &mut Progress,
@@ -167,7 +167,8 @@ async fn follow(
             Ok(output) => output.map_err(|fault| refused(fault, first))?,
             Err(_) if remote.is_sending() => continue,
             Err(_) => {
-                let message = format!("nothing came from the node for {} s", SILENCE.as_secs());
+                let message =
+                    format!("nothing came from {} for {} s", place.name(), SILENCE.as_secs());
                 return Err(Stop::Again(Fault::new(FaultKind::Disconnected, message)));
             }
         };
@@ -182,7 +183,7 @@ async fn follow(
             Output::Closed => return Err(ended_early(remote, exit, &words, first, progress)),
         }
         while let Some(frame) = frames.next().map_err(|fault| progress.unable(fault))? {
-            if let Some(end) = take(frame, first, progress, watch)? {
+            if let Some(end) = take(place, frame, first, progress, watch)? {
                 return Ok(end);
             }
         }
@@ -221,6 +222,7 @@ fn ended_early(
 
 /// Acts on a frame; the action's end where it tells one.
 fn take(
+    place: &Place<'_>,
     frame: Frame,
     first: bool,
     progress: &mut Progress,
@@ -257,7 +259,7 @@ fn take(
             return Ok(Some(ActionEnd::TimedOut { limit_ms }));
         }
         Frame::Lost(why) => return Ok(Some(ActionEnd::Lost(why))),
-        Frame::Fault(why) => return Err(refused(node_fault(&why), first)),
+        Frame::Fault(why) => return Err(refused(unfit(place, &why), first)),
         Frame::Short => {
             let message = "the action did not arrive whole; nothing was started";
             return Err(progress.unable(Fault::new(FaultKind::Disconnected, message)));
@@ -272,17 +274,17 @@ fn take(
     Ok(None)
 }
 
-fn node_fault(why: &str) -> Fault {
-    Fault::new(FaultKind::Node, format!("the node can't take the action: {why}"))
-        .hint("--remote-dir moves the state of actions to another directory there")
+fn unfit(place: &Place<'_>, why: &str) -> Fault {
+    Fault::new(FaultKind::Node, format!("{} can't take the action: {why}", place.name()))
+        .hint(place.how_to_move())
 }
 
 /// Removes what an ended action left.
-pub(crate) async fn forget(links: &Links, host: &str, id: &ActionId) -> Result<(), Fault> {
+pub(crate) async fn forget(place: &Place<'_>, id: &ActionId) -> Result<(), Fault> {
     let mut tries = ATTEMPTS;
     loop {
         tries -= 1;
-        match timeout(SILENCE, forget_once(links, host, id)).await {
+        match timeout(SILENCE, forget_once(place, id)).await {
             Ok(Err(fault)) if fault.kind == FaultKind::Disconnected && tries > 0 => {}
             Ok(result) => return result,
             Err(_) => {
@@ -295,13 +297,9 @@ pub(crate) async fn forget(links: &Links, host: &str, id: &ActionId) -> Result<(
     }
 }
 
-async fn forget_once(links: &Links, host: &str, id: &ActionId) -> Result<(), Fault> {
-    let link = links.link(host).await?;
-    let mut remote = link.open(Purpose::Query).await?;
-    remote.start(
-        remote::forget(id, links.options().remote_dir.as_deref())?,
-        Input::Bytes(Bytes::new()),
-    );
+async fn forget_once(place: &Place<'_>, id: &ActionId) -> Result<(), Fault> {
+    let mut remote = place.reach().await?.open(Purpose::Query).await?;
+    remote.start(remote::forget(id, place.root())?, Input::Bytes(Bytes::new()));
     let mut frames = Frames::default();
     let mut exit = None;
     loop {
@@ -310,7 +308,7 @@ async fn forget_once(links: &Links, host: &str, id: &ActionId) -> Result<(), Fau
             Output::Stderr(_) => {}
             Output::Exit(how) => exit = Some(how),
             Output::Closed if !remote.began() => return Err(remote.silent(exit)),
-            Output::Closed => return Err(link.broken()),
+            Output::Closed => return Err(remote.broken()),
         }
         match frames.next()? {
             None => {}

@@ -1,29 +1,47 @@
-//! One session channel: a script goes in, what it prints comes out.
+//! One channel: a script goes in, what it prints comes out.
+mod over_ssh;
+mod process;
+
 use crate::{
     fault::{Fault, one_line},
     links::Link,
-    remote::{LOADER, Script},
+    remote::Script,
 };
 use bytes::Bytes;
-use quorate_ports::{BoxFuture, Exit, FaultKind};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
-use std::sync::Arc;
+use over_ssh::OverSsh;
+use process::Process;
+use quorate_ports::{Exit, FaultKind};
+use russh::{Channel, client::Msg};
+use std::{path::Path, sync::Arc};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Before the mark, only a login shell's start-up files print: more than this is something else.
 const NOISE: usize = 64 * 1024;
 
-/// An open channel. Dropping it closes it, which ends what runs at its other end.
+/// An open channel. Dropping it closes it, which ends the script at its other end.
 pub(crate) struct Remote {
-    reader: ChannelReadHalf,
-    writer: Arc<ChannelWriteHalf<Msg>>,
-    sending: Option<BoxFuture<'static, Result<(), russh::Error>>>,
+    wire: Wire,
     stdout: Gate,
     stderr: Gate,
-    closed: bool,
-    exited: bool,
-    link: Arc<Link>,
-    permits: Vec<OwnedSemaphorePermit>,
+}
+
+/// What carries it.
+enum Wire {
+    /// A connection to a node.
+    Ssh(OverSsh),
+    /// Pipes to a shell on the operator's machine.
+    Here(Box<Process>),
+}
+
+/// What comes over a wire.
+enum Message {
+    Stdout(Bytes),
+    Stderr(Bytes),
+    Exit(Exit),
+    /// Nothing follows, and that is as it should be.
+    Closed,
+    /// Nothing follows: the wire broke.
+    Broken,
 }
 
 /// What comes out of a channel.
@@ -78,40 +96,35 @@ impl Gate {
 }
 
 impl Remote {
-    /// For a channel that was just opened.
-    pub(crate) fn new(
+    /// For a channel of a connection that was just opened.
+    pub(crate) fn over_ssh(
         channel: Channel<Msg>,
         link: Arc<Link>,
         permits: Vec<OwnedSemaphorePermit>,
     ) -> Self {
-        let (reader, writer) = channel.split();
-        Self {
-            reader,
-            writer: Arc::new(writer),
-            sending: None,
-            stdout: Gate::new(None),
-            stderr: Gate::new(None),
-            closed: false,
-            exited: false,
-            link,
-            permits,
-        }
+        Self::new(Wire::Ssh(OverSsh::new(channel, link, permits)))
+    }
+
+    /// A shell on the operator's machine, in this directory.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub(crate) fn here(directory: &Path) -> Result<Self, Fault> {
+        Ok(Self::new(Wire::Here(Box::new(Process::spawn(directory)?))))
+    }
+
+    fn new(wire: Wire) -> Self {
+        Self { wire, stdout: Gate::new(None), stderr: Gate::new(None) }
     }
 
     /// Starts a script. Nothing is awaited: sending goes on while output is taken.
     pub(crate) fn start(&mut self, script: Script, input: Input) {
         self.stdout = Gate::new(Some(&script.mark));
         self.stderr = Gate::new(script.marks_stderr.then_some(script.mark.as_str()));
-        let writer = self.writer.clone();
-        self.sending = Some(Box::pin(async move {
-            writer.exec(true, LOADER).await?;
-            writer.data_bytes(script.text).await?;
-            if let Input::Bytes(bytes) = input {
-                writer.data_bytes(bytes).await?;
-                writer.eof().await?;
-            }
-            Ok(())
-        }));
+        match &mut self.wire {
+            Wire::Ssh(channel) => channel.start(script, input),
+            Wire::Here(process) => process.start(script, input),
+        }
     }
 
     /// Whether the script's own output has begun: before that it isn't sure that it ran at all.
@@ -119,9 +132,12 @@ impl Remote {
         self.stdout.open
     }
 
-    /// Whether the node hasn't taken all of the input yet.
+    /// Whether not all of the input was taken yet.
     pub(crate) fn is_sending(&self) -> bool {
-        self.sending.is_some()
+        match &self.wire {
+            Wire::Ssh(channel) => channel.is_sending(),
+            Wire::Here(process) => process.is_sending(),
+        }
     }
 
     /// The next output. Nothing is lost when this is dropped before it is ready.
@@ -130,62 +146,49 @@ impl Remote {
     /// The connection ended, or the server refused to run anything.
     pub(crate) async fn next(&mut self) -> Result<Output, Fault> {
         loop {
-            let message = match &mut self.sending {
-                Some(sending) => tokio::select! {
-                    biased;
-                    message = self.reader.wait() => message,
-                    // A failure shows in the reader as well, with what there was to read before it.
-                    _ = sending => {
-                        self.sending = None;
-                        continue;
-                    }
-                },
-                None => self.reader.wait().await,
+            let message = match &mut self.wire {
+                Wire::Ssh(channel) => channel.next().await?,
+                Wire::Here(process) => process.next().await,
             };
-            let Some(message) = message else {
-                self.closed = true;
-                return Err(self.link.broken());
+            let output = match message {
+                Message::Stdout(bytes) => self.stdout.pass(bytes).map(Output::Stdout),
+                Message::Stderr(bytes) => self.stderr.pass(bytes).map(Output::Stderr),
+                Message::Exit(exit) => Some(Output::Exit(exit)),
+                Message::Closed => Some(Output::Closed),
+                Message::Broken => return Err(self.broken()),
             };
-            if let Some(output) = self.take(message)? {
+            if self.stdout.held.len() > NOISE || self.stderr.held.len() > NOISE {
+                return Err(self.silent(None));
+            }
+            if let Some(output) = output {
                 return Ok(output);
             }
         }
     }
 
-    fn take(&mut self, message: ChannelMsg) -> Result<Option<Output>, Fault> {
-        let output = match message {
-            ChannelMsg::Data { data } => self.stdout.pass(data).map(Output::Stdout),
-            ChannelMsg::ExtendedData { data, ext: 1 } => self.stderr.pass(data).map(Output::Stderr),
-            ChannelMsg::ExitStatus { exit_status } => {
-                self.exited = true;
-                Some(Output::Exit(Exit::Code(i32::try_from(exit_status).unwrap_or(i32::MAX))))
-            }
-            ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.exited = true;
-                Some(Output::Exit(Exit::Signal(number(&signal_name)?)))
-            }
-            ChannelMsg::Close => {
-                self.closed = true;
-                Some(Output::Closed)
-            }
-            ChannelMsg::Failure => {
-                return Err(Fault::new(
-                    FaultKind::Node,
-                    format!("the SSH server refuses to run commands for {}", self.link.user()),
-                )
-                .hint("look for ForceCommand, a restricted key in authorized_keys, or a no-command account"));
-            }
-            _ => None,
-        };
-        if self.stdout.held.len() > NOISE || self.stderr.held.len() > NOISE {
-            return Err(self.silent(None));
+    /// The fault of a wire that broke, or that was closed too early.
+    pub(crate) fn broken(&self) -> Fault {
+        match &self.wire {
+            Wire::Ssh(channel) => channel.link().broken(),
+            Wire::Here(_) => Fault::new(
+                FaultKind::Disconnected,
+                "the shell on this machine ended without a word",
+            ),
         }
-        Ok(output)
     }
 
     /// The fault of a channel on which the script's mark never came: something else ran, or nothing.
     pub(crate) fn silent(&self, exit: Option<Exit>) -> Fault {
-        let mut message = format!("the node did not run our sh for {}", self.link.user());
+        let (mut message, hint) = match &self.wire {
+            Wire::Ssh(channel) => (
+                format!("the node did not run our sh for {}", channel.link().user()),
+                "the account needs a login shell that runs commands, and a POSIX sh in its PATH",
+            ),
+            Wire::Here(_) => (
+                "sh on this machine did not run our script".to_owned(),
+                "the sh in your PATH must be a POSIX shell",
+            ),
+        };
         if let Some(exit) = exit {
             message.push_str(&format!(" ({exit})"));
         }
@@ -196,59 +199,8 @@ impl Remote {
         if !printed.is_empty() {
             message.push_str(&format!("; it printed: {printed}"));
         }
-        Fault::new(FaultKind::Node, message)
-            .hint("the account needs a login shell that runs commands, and a POSIX sh in its PATH")
+        Fault::new(FaultKind::Node, message).hint(hint)
     }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        if self.closed {
-            return;
-        }
-        let writer = self.writer.clone();
-        let permits = std::mem::take(&mut self.permits);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            // Ends with the session at the latest, which the transport's tether ends.
-            runtime.spawn(async move {
-                // An error means that the session has ended, and the channel with it.
-                let _ = writer.close().await;
-                drop(permits);
-            });
-        }
-    }
-}
-
-/// The number of a signal's name (RFC 4254, 6.10, and Linux).
-fn number(signal: &Sig) -> Result<i32, Fault> {
-    Ok(match signal {
-        Sig::HUP => 1,
-        Sig::INT => 2,
-        Sig::QUIT => 3,
-        Sig::ILL => 4,
-        Sig::ABRT => 6,
-        Sig::FPE => 8,
-        Sig::KILL => 9,
-        Sig::USR1 => 10,
-        Sig::SEGV => 11,
-        Sig::PIPE => 13,
-        Sig::ALRM => 14,
-        Sig::TERM => 15,
-        Sig::Custom(name) => match name.split('@').next().unwrap_or_default() {
-            "TRAP" => 5,
-            "BUS" => 7,
-            "USR2" => 12,
-            "XCPU" => 24,
-            "XFSZ" => 25,
-            "SYS" => 31,
-            _ => {
-                return Err(Fault::new(
-                    FaultKind::Node,
-                    format!("ended by a signal that is not known: {}", one_line(name)),
-                ));
-            }
-        },
-    })
 }
 
 #[cfg(test)]

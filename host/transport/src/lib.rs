@@ -1,4 +1,4 @@
-//! Reaching nodes over SSH, and the remote half of actions.
+//! Reaching nodes over SSH, running here in their stead, and the remote half of actions.
 //!
 //! [`Ssh`] is the [`Transport`](quorate_ports::Transport): one connection per host with many channels,
 //! host keys checked against `known_hosts`, logins by agent and key files, `~/.ssh/config` honoured.
@@ -17,13 +17,16 @@ mod frames;
 mod identity;
 mod known_hosts;
 mod links;
+mod local;
 mod login;
 mod options;
+mod place;
 mod query;
 mod quote;
 mod remote;
 mod ssh;
 mod tether;
 
+pub use local::Local;
 pub use options::{Notice, SshOptions};
 pub use ssh::Ssh;

@@ -158,7 +158,7 @@ impl Link {
         let mut refusals = 0;
         loop {
             match timeout(OPENS, self.session.handle.channel_open_session()).await {
-                Ok(Ok(channel)) => return Ok(Remote::new(channel, self.clone(), permits)),
+                Ok(Ok(channel)) => return Ok(Remote::over_ssh(channel, self.clone(), permits)),
                 // A channel that was just closed here may still count there (MaxSessions).
                 Ok(Err(russh::Error::ChannelOpenFailure(reason)))
                     if refusals < 5 && transient(&reason) =>

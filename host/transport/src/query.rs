@@ -2,24 +2,25 @@
 use crate::{
     channel::{Input, Output, Remote},
     fault::{Fault, one_line},
-    links::{Link, Links, Purpose},
+    links::Purpose,
+    place::{Place, Reached},
     remote::{self, Script},
 };
 use quorate_ports::{Answer, Exit, FaultKind, Query};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long output may still arrive after the program's end. What it left running may hold the streams open for ever.
 const AFTER_EXIT: Duration = Duration::from_secs(1);
 
 /// Runs a query; again, once, where a connection turns out to be dead before the query has begun.
-pub(crate) async fn query(links: &Links, host: &str, query: &Query) -> Result<Answer, Fault> {
-    let script = remote::query(query, links.options().remote_dir.as_deref())?;
+pub(crate) async fn query(place: &Place<'_>, query: &Query) -> Result<Answer, Fault> {
+    let script = remote::query(query, place.root())?;
     let mut again = true;
     loop {
-        let link = links.link(host).await?;
+        let reached = place.reach().await?;
         let mut began = false;
-        let run = run(&link, query, script.clone(), &mut began);
+        let run = run(place, &reached, query, script.clone(), &mut began);
         let result = match timeout(query.timeout, run).await {
             Ok(result) => result,
             Err(_) => {
@@ -41,12 +42,13 @@ pub(crate) async fn query(links: &Links, host: &str, query: &Query) -> Result<An
 }
 
 async fn run(
-    link: &Arc<Link>,
+    place: &Place<'_>,
+    reached: &Reached<'_>,
     query: &Query,
     script: Script,
     began: &mut bool,
 ) -> Result<Answer, Fault> {
-    let mut remote = link.open(Purpose::Query).await?;
+    let mut remote = reached.open(Purpose::Query).await?;
     let mark = script.mark.clone();
     remote.start(script, Input::Open);
     let mut answer = Answer { exit: Exit::Code(0), stdout: Vec::new(), stderr: Vec::new() };
@@ -65,15 +67,14 @@ async fn run(
         && let Some(why) = answer.stderr.strip_prefix(format!("{mark} ").as_bytes())
     {
         let why = one_line(&String::from_utf8_lossy(why));
-        let message = format!("a private file can't be laid down on the node: {why}");
-        return Err(Fault::new(FaultKind::Node, message)
-            .hint("--remote-dir moves what is kept there to another directory"));
+        let message = format!("a private file can't be laid down on {}: {why}", place.name());
+        return Err(Fault::new(FaultKind::Node, message).hint(place.how_to_move()));
     }
     match exit {
         Some(_) if !remote.began() => Err(remote.silent(exit)),
         Some(exit) => Ok(Answer { exit, ..answer }),
         None if !remote.began() => Err(remote.silent(None)),
-        None => Err(link.broken()),
+        None => Err(remote.broken()),
     }
 }
 

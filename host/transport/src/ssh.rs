@@ -1,5 +1,5 @@
 //! The transport.
-use crate::{act, fault::Fault, links::Links, options::SshOptions, query};
+use crate::{act, fault::Fault, links::Links, options::SshOptions, place::Place, query};
 use quorate_ports::{
     Action, ActionEnd, ActionId, ActionWatch, Answer, BoxFuture, Query, Target, Transport,
     TransportError,
@@ -37,6 +37,10 @@ impl Ssh {
         let resolved = self.links.resolve(host).map_err(|fault| fault.at(host))?;
         Ok(resolved.host_name.clone())
     }
+
+    fn place<'a>(&'a self, target: &'a Target) -> Place<'a> {
+        Place::Node { links: &self.links, host: &target.host }
+    }
 }
 
 impl std::fmt::Debug for Ssh {
@@ -51,9 +55,7 @@ impl Transport for Ssh {
         target: &'a Target,
         query: Query,
     ) -> BoxFuture<'a, Result<Answer, TransportError>> {
-        Box::pin(async move {
-            query::query(&self.links, &target.host, &query).await.map_err(at(target))
-        })
+        Box::pin(async move { query::query(&self.place(target), &query).await.map_err(at(target)) })
     }
 
     fn act<'a>(
@@ -62,9 +64,9 @@ impl Transport for Ssh {
         action: &'a Action,
         watch: &'a dyn ActionWatch,
     ) -> BoxFuture<'a, Result<ActionEnd, TransportError>> {
-        Box::pin(async move {
-            act::act(&self.links, &target.host, action, watch).await.map_err(at(target))
-        })
+        Box::pin(
+            async move { act::act(&self.place(target), action, watch).await.map_err(at(target)) },
+        )
     }
 
     fn forget<'a>(
@@ -72,9 +74,7 @@ impl Transport for Ssh {
         target: &'a Target,
         id: &'a ActionId,
     ) -> BoxFuture<'a, Result<(), TransportError>> {
-        Box::pin(
-            async move { act::forget(&self.links, &target.host, id).await.map_err(at(target)) },
-        )
+        Box::pin(async move { act::forget(&self.place(target), id).await.map_err(at(target)) })
     }
 }
 
