@@ -7,3 +7,4 @@ mod jobs;
 mod orders;
 mod plans;
 mod stage;
+mod sudo;

@@ -10,3 +10,4 @@ mod host_keys;
 mod logins;
 mod queries;
 mod server;
+mod sudo;

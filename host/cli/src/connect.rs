@@ -1,7 +1,7 @@
 //! From flags to a transport, and back from a journal.
 use crate::{args::SshArgs, error::CliError, watch::complain};
 use quorate_ports::TransportError;
-use quorate_transport::{Ssh, SshOptions};
+use quorate_transport::{Ssh, SshOptions, Sudo};
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -45,8 +45,13 @@ pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<Ssh>, CliError> {
     options.identity_files.clone_from(&ssh.ssh_identity_file);
     options.handshakes = ssh.ssh_handshakes.max(1);
     options.remote_dir.clone_from(&ssh.remote_dir);
+    options.sudo = ssh.sudo.as_ref().map(|user| Sudo { user: user.clone(), args: sudo_args(ssh) });
     options.notice = Arc::new(notice);
     Ssh::new(options).map(Arc::new).map_err(wrong)
+}
+
+fn sudo_args(ssh: &SshArgs) -> Vec<String> {
+    ssh.sudo_args.iter().flat_map(|words| words.split_whitespace()).map(str::to_owned).collect()
 }
 
 /// A fault on the way to a node, before anything was done.
@@ -75,6 +80,10 @@ pub(crate) fn remembered(ssh: &SshArgs) -> Result<BTreeMap<String, Vec<String>>,
     if let Some(dir) = &ssh.remote_dir {
         kept.insert("remote-dir".into(), vec![dir.clone()]);
     }
+    if let Some(user) = &ssh.sudo {
+        kept.insert("sudo".into(), user.iter().cloned().collect());
+        kept.insert("sudo-args".into(), sudo_args(ssh));
+    }
     Ok(kept)
 }
 
@@ -90,5 +99,7 @@ pub(crate) fn recalled(kept: &BTreeMap<String, Vec<String>>) -> Result<SshArgs, 
         ssh_identity_file: kept.get("identity").into_iter().flatten().map(PathBuf::from).collect(),
         ssh_handshakes: handshakes.unwrap_or(64),
         remote_dir: one("remote-dir"),
+        sudo: kept.get("sudo").map(|user| user.first().cloned()),
+        sudo_args: kept.get("sudo-args").map(|words| words.join(" ")),
     })
 }

@@ -107,6 +107,8 @@ pub enum FaultKind {
     TooMuchOutput,
     /// The node lacks what an action needs: `sh`, a writable home, …
     Node,
+    /// sudo doesn't let the login become the user that `--sudo` names.
+    Sudo,
     /// A directive or a file of the client's configuration can't be used.
     Configuration,
     /// The operator's own machine failed (a full disk under the outputs).

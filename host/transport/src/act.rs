@@ -60,7 +60,7 @@ pub(crate) async fn act(
             Ok(end) => return Ok(end),
             // It may run: to say that it was never started would be a lie.
             Err(Stop::Final(fault))
-                if progress.claimed || progress.sent && fault.kind != FaultKind::Node =>
+                if progress.claimed || progress.sent && !is_the_nodes(&fault) =>
             {
                 return Ok(ActionEnd::Lost(fault.message));
             }
@@ -190,11 +190,16 @@ async fn follow(
     }
 }
 
+/// Told by the node, before anything was started.
+fn is_the_nodes(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Node | FaultKind::Sudo)
+}
+
 /// A server that refuses to run anything won't run it the next time either.
 fn refused(fault: Fault, first: bool) -> Stop {
-    match fault.kind {
-        FaultKind::Node if first => Stop::Final(fault),
-        _ => Stop::Again(fault),
+    match is_the_nodes(&fault) && first {
+        true => Stop::Final(fault),
+        false => Stop::Again(fault),
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Remote {
     wire: Wire,
     stdout: Gate,
     stderr: Gate,
+    /// Errors that came before the mark where no mark is awaited among them.
+    early: Vec<u8>,
 }
 
 /// What carries it.
@@ -114,7 +116,7 @@ impl Remote {
     }
 
     fn new(wire: Wire) -> Self {
-        Self { wire, stdout: Gate::new(None), stderr: Gate::new(None) }
+        Self { wire, stdout: Gate::new(None), stderr: Gate::new(None), early: Vec::new() }
     }
 
     /// Starts a script. Nothing is awaited: sending goes on while output is taken.
@@ -152,7 +154,13 @@ impl Remote {
             };
             let output = match message {
                 Message::Stdout(bytes) => self.stdout.pass(bytes).map(Output::Stdout),
-                Message::Stderr(bytes) => self.stderr.pass(bytes).map(Output::Stderr),
+                Message::Stderr(bytes) => {
+                    if self.stderr.open && !self.began() {
+                        let room = NOISE.saturating_sub(self.early.len());
+                        self.early.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                    }
+                    self.stderr.pass(bytes).map(Output::Stderr)
+                }
                 Message::Exit(exit) => Some(Output::Exit(exit)),
                 Message::Closed => Some(Output::Closed),
                 Message::Broken => return Err(self.broken()),
@@ -179,6 +187,13 @@ impl Remote {
 
     /// The fault of a channel on which the script's mark never came: something else ran, or nothing.
     pub(crate) fn silent(&self, exit: Option<Exit>) -> Fault {
+        let text = [&self.stderr.held, &self.early, &self.stdout.held]
+            .map(|held| String::from_utf8_lossy(held).trim().to_owned());
+        if let Wire::Ssh(channel) = &self.wire
+            && let Some(fault) = channel.link().denial(text.join("\n").trim(), exit)
+        {
+            return fault;
+        }
         let (mut message, hint) = match &self.wire {
             Wire::Ssh(channel) => (
                 format!("the node did not run our sh for {}", channel.link().user()),
@@ -192,10 +207,9 @@ impl Remote {
         if let Some(exit) = exit {
             message.push_str(&format!(" ({exit})"));
         }
-        let printed = [&self.stderr.held, &self.stdout.held]
-            .map(|held| one_line(&String::from_utf8_lossy(held)));
-        let printed =
-            printed.iter().filter(|text| !text.is_empty()).cloned().collect::<Vec<_>>().join("; ");
+        let printed: Vec<_> =
+            text.iter().filter(|text| !text.is_empty()).map(|text| one_line(text)).collect();
+        let printed = printed.join("; ");
         if !printed.is_empty() {
             message.push_str(&format!("; it printed: {printed}"));
         }

@@ -25,8 +25,10 @@ mod query;
 mod quote;
 mod remote;
 mod ssh;
+mod sudo;
 mod tether;
 
 pub use local::Local;
 pub use options::{Notice, SshOptions};
 pub use ssh::Ssh;
+pub use sudo::Sudo;

@@ -5,8 +5,9 @@ use crate::{
     connect::{Session, connect},
     fault::Fault,
     options::SshOptions,
+    sudo::{self, Sudo},
 };
-use quorate_ports::{FaultKind, TransportError};
+use quorate_ports::{Exit, FaultKind, TransportError};
 use russh::ChannelOpenFailure;
 use std::{
     collections::{HashMap, HashSet},
@@ -33,6 +34,8 @@ pub(crate) struct Links {
     options: SshOptions,
     config: ConfigFile,
     handshakes: Semaphore,
+    /// What the login shells are given.
+    loader: Arc<str>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     told: Mutex<HashSet<String>>,
 }
@@ -56,6 +59,8 @@ struct State {
 pub(crate) struct Link {
     session: Session,
     config: HostConfig,
+    loader: Arc<str>,
+    sudo: Option<Sudo>,
     channels: Arc<Semaphore>,
     attachments: Arc<Semaphore>,
     /// Set when it answers nothing: nobody takes it up again, and those who have it see it end.
@@ -81,7 +86,9 @@ impl Links {
         };
         let config = config.map_err(|fault| fault.at("ssh"))?;
         let handshakes = Semaphore::new(options.handshakes.max(1));
-        Ok(Self { options, config, handshakes, slots: Mutex::default(), told: Mutex::default() })
+        let loader = sudo::loader(options.sudo.as_ref()).map_err(|fault| fault.at("ssh"))?.into();
+        let (slots, told) = (Mutex::default(), Mutex::default());
+        Ok(Self { options, config, handshakes, loader, slots, told })
     }
 
     /// What was set.
@@ -123,6 +130,8 @@ impl Links {
                     Arc::new(Link {
                         session,
                         config,
+                        loader: self.loader.clone(),
+                        sudo: self.options.sudo.clone(),
                         channels: Arc::new(Semaphore::new(CHANNELS)),
                         attachments: Arc::new(Semaphore::new(ATTACHMENTS)),
                         given_up: AtomicBool::new(false),
@@ -146,6 +155,16 @@ impl Link {
     /// The user that is logged in.
     pub(crate) fn user(&self) -> &str {
         &self.config.user
+    }
+
+    /// What the login shell is given.
+    pub(crate) fn loader(&self) -> Arc<str> {
+        self.loader.clone()
+    }
+
+    /// The fault, where what was printed before the mark comes from sudo.
+    pub(crate) fn denial(&self, printed: &str, exit: Option<Exit>) -> Option<Fault> {
+        self.sudo.as_ref()?.denial(&self.config.user, printed, exit)
     }
 
     /// Opens a channel, waiting for its turn.

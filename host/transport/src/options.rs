@@ -1,4 +1,5 @@
 //! What the operator sets for all connections.
+use crate::sudo::Sudo;
 use quorate_ports::{FaultKind, TransportError};
 use std::{env, fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,6 +21,8 @@ pub struct SshOptions {
     pub handshakes: usize,
     /// State of actions on nodes: absolute, or below the home directory there. `~/.quorate` when absent.
     pub remote_dir: Option<String>,
+    /// Becomes another user there, for everything.
+    pub sudo: Option<Sudo>,
     /// The operator's home directory: `~` in the configuration, and where `.ssh` is.
     pub home: PathBuf,
     /// The operator's user name, where nothing names another.
@@ -42,6 +45,7 @@ impl SshOptions {
             identity_files: Vec::new(),
             handshakes: 64,
             remote_dir: None,
+            sudo: None,
             home: home.into(),
             local_user: local_user.into(),
             agent_socket: None,

@@ -3,7 +3,7 @@ use super::{Input, Message};
 use crate::{
     fault::{Fault, one_line},
     links::Link,
-    remote::{LOADER, Script},
+    remote::Script,
 };
 use quorate_ports::{BoxFuture, Exit, FaultKind};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
@@ -35,9 +35,9 @@ impl OverSsh {
     }
 
     pub(super) fn start(&mut self, script: Script, input: Input) {
-        let writer = self.writer.clone();
+        let (writer, loader) = (self.writer.clone(), self.link.loader());
         self.sending = Some(Box::pin(async move {
-            writer.exec(true, LOADER).await?;
+            writer.exec(true, &*loader).await?;
             writer.data_bytes(script.text).await?;
             if let Input::Bytes(bytes) = input {
                 writer.data_bytes(bytes).await?;

@@ -20,7 +20,9 @@ use std::{
 pub(crate) use bundle::bundle;
 pub(crate) use key::key;
 
-/// What the login shell is given: runs the first line of its standard input.
+/// Runs the first line of the standard input.
+pub(crate) const READ: &str = r#"IFS= read -r c && eval "$c""#;
+/// What the login shell is given: [`READ`] in a POSIX shell. With `--sudo`, [`crate::sudo`] makes the line.
 pub(crate) const LOADER: &str = r#"exec sh -c 'IFS= read -r c && eval "$c"'"#;
 
 static PRELUDE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("prelude.sh")));

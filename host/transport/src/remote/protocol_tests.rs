@@ -12,11 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[path = "sudo_tests.rs"]
+mod sudo;
+
 /// A machine: a shell as its `sh`, and a home directory.
 struct Node {
     shell: &'static str,
     path: String,
     home: tempfile::TempDir,
+    /// What its login shell is given.
+    loader: String,
 }
 
 fn found(program: &str) -> Option<PathBuf> {
@@ -51,7 +56,7 @@ fn nodes() -> Vec<Node> {
                 format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
             }
         };
-        nodes.push(Node { shell, path, home });
+        nodes.push(Node { shell, path, home, loader: LOADER.to_owned() });
     }
     assert!(!nodes.is_empty());
     nodes
@@ -69,7 +74,7 @@ impl Node {
     fn spawn(&self, login_shell: &str) -> Child {
         Command::new(login_shell)
             .arg("-c")
-            .arg(LOADER)
+            .arg(&self.loader)
             .env_clear()
             .env("PATH", &self.path)
             .env("HOME", self.home.path())
