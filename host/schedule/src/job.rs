@@ -384,6 +384,13 @@ impl Job {
         if self.state.end.is_some() {
             return;
         }
+        self.start_allowed(now);
+        self.record_holds(now);
+        self.finish(now);
+    }
+
+    /// Starts who may, unless something ends the starting first.
+    fn start_allowed(&mut self, now: u64) {
         self.time_out(now);
         let allowed = self.policy.max_failures.allowed(self.state.nodes.len());
         if self.state.failed as usize > allowed {
@@ -392,8 +399,6 @@ impl Job {
         }
         self.pause_between_groups(now);
         self.start(now);
-        self.record_holds(now);
-        self.finish(now);
     }
 
     fn finish(&mut self, now: u64) {

@@ -1,11 +1,26 @@
 //! What a round, an end or the time says of nodes that have been started.
 use super::{Effect, Job, NodeRun, Phase, admission::BASELINE_AGE_MS};
 use crate::{GateFailure, GatePolicy, Outcome, Round, Transition, judge};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use quorate_ring::NodeId;
 
 impl Job {
     pub(super) fn observed(&mut self, round: Round, now: u64) {
+        let out = self.out();
+        self.look(&round, now);
+        // Before this look releases anybody: the release asks for a new look, which may release the next one. Where
+        // many come back one after the other, those that nothing holds any more would wait for all of them.
+        if self.state.end.is_none() {
+            self.start_allowed(now);
+        }
+        self.confirm(&round, &out, now);
+    }
+
+    /// Takes in what a round shows of the cluster.
+    fn look(&mut self, round: &Round, now: u64) {
         self.rounds += 1;
         self.last_round = now;
         self.round_took = round.ended.saturating_sub(round.began);
@@ -20,7 +35,7 @@ impl Job {
             if first || (&not_up, &down) != (&self.state.not_up, &self.state.down) {
                 self.step(Transition::Looked { not_up, down }, now);
             }
-            self.compare(&round, now);
+            self.compare(round, now);
             for (node, read) in &round.generations {
                 // One that can't be read now doesn't undo what was read a moment ago.
                 let known = self.generations.get(node).is_some_and(|(at, known)| {
@@ -31,7 +46,10 @@ impl Job {
                 }
             }
         }
-        let out = self.out();
+    }
+
+    /// Judges the nodes that wait for their confirmation.
+    fn confirm(&mut self, round: &Round, out: &BTreeSet<NodeId>, now: u64) {
         let watched: Vec<_> = self.watched.iter().map(|(id, w)| (*id, *w)).collect();
         for (node, (eligible, since)) in watched {
             if round.began < eligible {
@@ -47,7 +65,7 @@ impl Job {
             let waived = matches!(run.outcome, Some(Outcome::Skipped(_) | Outcome::Failed { .. }));
             let gates = GatePolicy { new_process: self.policy.gates.new_process && !waived };
             let before = &self.schema_before;
-            match judge(&round, node, &out, gates, run.generation, before) {
+            match judge(round, node, out, gates, run.generation, before) {
                 Err(gate) => {
                     self.watched.insert(node, (eligible, None));
                     self.unconfirmed(node, gate, now);
