@@ -7,4 +7,5 @@ mod jobs;
 mod orders;
 mod plans;
 mod stage;
+mod streams;
 mod sudo;

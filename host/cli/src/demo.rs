@@ -1,9 +1,9 @@
 //! `demo`: a simulated cluster in this process, and a rolling restart of it.
 use crate::{
-    args::{DemoArgs, ShowArgs},
+    args::{DemoArgs, Output, ShowArgs},
     error::{CliError, Code},
     signals::Signals,
-    watch::say,
+    watch::{complain, say},
 };
 use clap::ValueEnum;
 use quorate_sim::{KeyspaceSpec, Sim, SimSpec};
@@ -31,6 +31,8 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<u8, CliError> {
     spec.keyspaces.push(KeyspaceSpec::network_topology("shop", &factors));
     let sim = Sim::start(spec).await.map_err(CliError::not_started)?;
     let config = sim.ssh_config().to_path_buf();
+    // Standard output is the job's where a program reads it.
+    let say = if args.show.output == Output::Json { complain } else { say };
     say(&format!(
         "A simulated cluster: {} data centers x {} racks x {} nodes, an SSH server each, in this process.",
         args.dcs, args.racks, args.nodes
@@ -50,7 +52,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<u8, CliError> {
     let losses = sim.quorum_losses();
     say(&verdict(&losses));
     if args.keep_running {
-        keep(&sim).await;
+        keep(&sim, say).await;
     }
     sim.stop().await.map_err(|error| CliError::new(Code::Lost, error))?;
     match (code, losses.is_empty()) {
@@ -65,6 +67,8 @@ fn shown(show: &ShowArgs) -> Vec<String> {
     if show.plain {
         flags.push("--plain".into());
     }
+    let output = show.output.to_possible_value();
+    flags.extend(output.map(|output| format!("--output={}", output.get_name())));
     let color = show.color.to_possible_value();
     flags.extend(color.map(|color| format!("--color={}", color.get_name())));
     flags
@@ -83,7 +87,7 @@ fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "quorate".into())
 }
 
-async fn keep(sim: &Sim) {
+async fn keep(sim: &Sim, say: fn(&str)) {
     let (seed, config) = (sim.seed(), sim.ssh_config().display().to_string());
     let program = program();
     say("");

@@ -1,4 +1,5 @@
 //! Errors as a person sees them: what, where, and what to type.
+use quorate_views::{ErrorView, error_json};
 use std::fmt;
 
 /// Exit codes; `docs/commands.md` lists them.
@@ -65,6 +66,20 @@ impl CliError {
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = hint.to_string();
         self
+    }
+}
+
+impl CliError {
+    /// As a JSON object on one line.
+    pub(crate) fn json(&self, now: u64) -> String {
+        let view = ErrorView {
+            text: &self.what,
+            at: &self.at,
+            hint: &self.hint,
+            exit_code: self.code as u8,
+            nothing_touched: matches!(self.code, Code::Usage | Code::NotStarted),
+        };
+        error_json(now, &view).to_string()
     }
 }
 

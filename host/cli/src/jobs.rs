@@ -1,6 +1,6 @@
 //! `jobs`, `show`, `logs`: looking at what was.
 use crate::{
-    args::LogsArgs,
+    args::{LogsArgs, Output},
     error::CliError,
     session::{Session, stored},
     watch::{complain, say},
@@ -9,7 +9,7 @@ use quorate_journal::JobView;
 use quorate_ports::{JobId, Stream};
 use quorate_ring::{HostId, NodeId, Topology};
 use quorate_store::{JobLock, output_path};
-use quorate_views::{JobRow, job_report, jobs_table};
+use quorate_views::{JobRow, job_json, job_report, jobs_json, jobs_table};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -56,7 +56,7 @@ pub(crate) fn durations(
     Ok(durations)
 }
 
-pub(crate) fn list() -> Result<u8, CliError> {
+pub(crate) fn list(output: Output) -> Result<u8, CliError> {
     let session = Session::open()?;
     let mut views = Vec::new();
     for job in session.store.jobs().map_err(stored)? {
@@ -66,21 +66,25 @@ pub(crate) fn list() -> Result<u8, CliError> {
             Err(error) => complain(&error.to_string()),
         }
     }
-    if views.is_empty() {
-        say("there are no jobs yet");
-        return Ok(0);
-    }
     let rows: Vec<_> =
         views.iter().map(|(view, running)| JobRow { view, running: *running }).collect();
-    say(jobs_table(&rows).trim_end());
+    match output {
+        Output::Json => say(&jobs_json(&rows).to_string()),
+        Output::Text if rows.is_empty() => say("there are no jobs yet"),
+        Output::Text => say(jobs_table(&rows).trim_end()),
+    }
     Ok(0)
 }
 
-pub(crate) fn show(prefix: &str) -> Result<u8, CliError> {
+pub(crate) fn show(prefix: &str, output: Output) -> Result<u8, CliError> {
     let session = Session::open()?;
     let job = session.store.find(prefix).map_err(stored)?;
     let running = JobLock::is_held(&session.home, &job).map_err(stored)?;
-    say(job_report(&view(&session, &job)?, running).trim_end());
+    let view = view(&session, &job)?;
+    match output {
+        Output::Text => say(job_report(&view, running).trim_end()),
+        Output::Json => say(&job_json(&view, running).to_string()),
+    }
     Ok(0)
 }
 

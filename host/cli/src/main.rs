@@ -25,12 +25,13 @@ mod topology;
 mod turns;
 mod watch;
 
-use args::{Cli, HostSpec, LimitArgs, NodetoolArgs, OrderArgs, PlanArgs, ShowArgs, SshArgs, Verb};
-use clap::{ArgMatches, Args as _, CommandFactory, FromArgMatches};
+use args::{Cli, HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs, Verb};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
-use quorate_ports::CommandHost;
+use quorate_ports::{Clock, CommandHost};
+use session::SystemClock;
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
-use watch::complain;
+use watch::{complain, say};
 
 fn main() -> ExitCode {
     raise_descriptor_limit();
@@ -41,13 +42,26 @@ fn main() -> ExitCode {
             return ExitCode::from(error::Code::NotStarted as u8);
         }
     };
-    match runtime.block_on(run(std::env::args_os().collect())) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let is_json = wants_json(&words);
+    match runtime.block_on(run(words)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&error.to_string());
+            if is_json {
+                say(&error.json(SystemClock.now()));
+            }
             ExitCode::from(error.code as u8)
         }
     }
+}
+
+/// Whether a program reads what is printed: it is told of errors where it reads, also of those in the
+/// command line.
+fn wants_json(words: &[OsString]) -> bool {
+    let ours: Vec<_> = words.iter().skip(1).map_while(|word| word.to_str()).collect();
+    let ours = ours.split(|word| *word == "--").next().unwrap_or_default();
+    ours.contains(&"--output=json") || ours.windows(2).any(|pair| pair == ["--output", "json"])
 }
 
 /// A node that runs needs three descriptors; a shell's default of 1,024 ends at some 300 nodes.
@@ -71,14 +85,20 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         .subcommand_value_name("COMMAND");
     for plugin in &plugins {
         let subcommand = plugin_args::subcommand(plugin.manifest());
-        plan = plan.subcommand(PlanArgs::augment_args(subcommand.clone()));
+        plan = plan.subcommand(subcommand.clone());
         cli = cli.subcommand(subcommand);
     }
     cli = cli.subcommand(plan);
+    let is_json = wants_json(&words);
     let matches = match cli.try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
             let code = if error.use_stderr() { error::Code::Usage as u8 } else { 0 };
+            if is_json && error.use_stderr() {
+                let text = error.render().to_string();
+                let text = text.trim_start_matches("error: ").trim_end();
+                say(&CliError::usage(text).json(SystemClock.now()));
+            }
             // Nothing is left to do where even this can't be printed.
             let _ = error.print();
             return Ok(code);
@@ -90,8 +110,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
             if let Some((name, matches)) = matches.subcommand()
                 && let Some(plugin) = named(name)
             {
-                let args = PlanArgs::from_arg_matches(matches).map_err(CliError::usage)?;
-                return plan::plan(read(plugin, matches).await?, args.output).await;
+                return plan::plan(read(plugin, matches).await?).await;
             }
         }
         Some((name, matches)) => {
@@ -103,8 +122,8 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
     }
     match Cli::from_arg_matches(&matches).map_err(CliError::usage)?.verb {
         Verb::Demo(args) => demo::demo(args).await,
-        Verb::Jobs => jobs::list(),
-        Verb::Show { job } => jobs::show(&job),
+        Verb::Jobs { output } => jobs::list(output),
+        Verb::Show { job, output } => jobs::show(&job, output),
         Verb::Logs(args) => jobs::logs(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Topology(args) => topology::topology(*args).await,

@@ -12,7 +12,7 @@ use quorate_schedule::{Job, Waves};
 use quorate_views::PlanView;
 
 /// Prints the plan. Gives the exit code.
-pub(crate) async fn plan(launch: Launch, output: Output) -> Result<u8, CliError> {
+pub(crate) async fn plan(launch: Launch) -> Result<u8, CliError> {
     let session = Session::open()?;
     let transport = connect(&launch.ssh)?;
     for (place, prepared) in prepare(&launch, &session, &transport).await?.into_iter().enumerate() {
@@ -44,7 +44,7 @@ async fn print(launch: &Launch, prepared: Prepared, output: Output) -> Result<()
     let warnings: Vec<String> = warnings.into_iter().chain(dropped).collect();
     let whole = launch.show.verbose > 0;
     let view = PlanView { created: &created, waves: &waves, warnings: &warnings, whole };
-    match output {
+    match launch.show.output {
         Output::Text => say(view.text().trim_end()),
         Output::Json => say(&view.json().to_string()),
     }

@@ -3,15 +3,14 @@ use crate::{
     args::ShowArgs,
     error::{CliError, Code},
     session::{Session, SystemClock},
-    watch::{Watch, face, say},
+    watch::{Watch, face, say, tell_end},
 };
 use quorate_journal::JobView;
-use quorate_ports::{CommandHost, StrategyHost};
+use quorate_ports::{Clock, CommandHost, StrategyHost};
 use quorate_runner::{Deps, Live, RunnerError, Stop, drive};
 use quorate_schedule::End;
 use quorate_store::{FileOutputs, JobLock};
 use quorate_transport::Ssh;
-use quorate_views::{end_line, left_lines};
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},
@@ -55,7 +54,7 @@ impl Run<'_> {
         }
         drop(shown);
         let home = self.session.home.clone();
-        let watch = Watch::new(views, home, self.show, stop, SystemClock);
+        let watch = Watch::new(views, home, self.show.clone(), stop, SystemClock);
         let watching = tokio::spawn(watch.run(events));
         let mut ends: Vec<(usize, Driven)> = Vec::new();
         while let Some(joined) = driving.join_next().await {
@@ -68,7 +67,7 @@ impl Run<'_> {
         let mut broken = None;
         for ((_, end), view) in ends.into_iter().zip(&views) {
             match end {
-                Ok(end) => worst = worse(worst, told(view, end.as_ref())),
+                Ok(end) => worst = worse(worst, told(&self.show, view, end.as_ref())),
                 Err(error) => {
                     let hint = format!("quorate show {}", view.created.job);
                     broken = Some(CliError::new(Code::Lost, error).hint(hint));
@@ -123,17 +122,15 @@ fn unwound<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, CliError> 
 }
 
 /// Says how a job ended; its exit code.
-fn told(view: &JobView, end: Option<&End>) -> u8 {
-    say(&format!("job {}: {}", view.created.job, end_line(view, end)));
-    if end.is_none() {
-        left_lines(view).iter().for_each(|line| say(line));
-    }
-    match end {
+fn told(show: &ShowArgs, view: &JobView, end: Option<&End>) -> u8 {
+    let code = match end {
         Some(End::Completed) => 0,
         Some(End::Failed { .. }) => Code::NodeFailed as u8,
         Some(End::Stopped { .. }) => Code::Stopped as u8,
         None => Code::Lost as u8,
-    }
+    };
+    tell_end(show, view, end, code, SystemClock.now());
+    code
 }
 
 /// Which of two exit codes tells more: left in the middle, then failed, then stopped.

@@ -1,29 +1,26 @@
 //! One job as it is shown: its view, what waits, and the newest output of its nodes.
-use crate::watch::say;
+use crate::watch::complain;
 use quorate_journal::{JobView, Record, Stamped};
 use quorate_ports::Stream;
 use quorate_ring::NodeId;
-use quorate_views::Glance;
+use quorate_views::{Glance, OutputLine, OutputLines};
 use std::collections::BTreeMap;
-
-/// A line that is longer is shown in pieces.
-const LONGEST_LINE: usize = 16 << 10;
 
 /// One job.
 pub(crate) struct Shown {
     pub(crate) view: JobView,
     pub(crate) glance: Glance,
-    partial: BTreeMap<(NodeId, bool), String>,
+    lines: BTreeMap<(NodeId, bool), OutputLines>,
 }
 
 impl Shown {
     pub(crate) fn new(view: JobView) -> Self {
-        Self { view, glance: Glance::default(), partial: BTreeMap::new() }
+        Self { view, glance: Glance::default(), lines: BTreeMap::new() }
     }
 
     pub(crate) fn apply(&mut self, record: &Stamped) {
         if let Err(error) = self.view.apply(record) {
-            say(&format!("the journal can't be shown: {error}"));
+            complain(&format!("the journal can't be shown: {error}"));
         }
     }
 
@@ -34,41 +31,23 @@ impl Shown {
         stream: Stream,
         skipped: usize,
         bytes: &[u8],
-    ) -> Vec<String> {
-        let partial = self.partial.entry((node, stream == Stream::Stderr)).or_default();
-        if skipped > 0 {
-            // The line that began before what is left out isn't the one that ends after it.
-            partial.clear();
-        }
-        partial.push_str(&String::from_utf8_lossy(bytes));
-        let end = match partial.rfind('\n') {
-            Some(end) => end + 1,
-            None if partial.len() > LONGEST_LINE => partial.len(),
-            None => return Vec::new(),
-        };
-        let rest = partial.split_off(end);
-        let lines: Vec<String> = std::mem::replace(partial, rest)
-            .lines()
-            .map(|line| line.chars().filter(|c| !c.is_control() || *c == '\t').collect())
-            .collect();
-        if let Some(last) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
-            self.glance.last_lines.insert(node, last.clone());
+    ) -> Vec<OutputLine> {
+        let key = (node, stream == Stream::Stderr);
+        let lines = self.lines.entry(key).or_default().push(skipped, bytes);
+        if let Some(last) = lines.iter().rev().find(|line| !line.text.trim().is_empty()) {
+            self.glance.last_lines.insert(node, last.printable());
         }
         lines
     }
 
     /// What an action that has ended printed without a last line end.
-    pub(crate) fn rest(&mut self, record: &Stamped) -> Vec<String> {
+    pub(crate) fn rest(&mut self, record: &Stamped) -> Vec<(NodeId, Stream, OutputLine)> {
         let Record::Finished { node, .. } = &record.record else { return Vec::new() };
-        let mut lines = Vec::new();
-        for errors in [false, true] {
-            let rest = self.partial.remove(&(*node, errors)).unwrap_or_default();
-            if !rest.is_empty() {
-                let rest = rest.chars().filter(|c| !c.is_control()).collect();
-                lines.extend(self.output_lines(*node, 0, &[rest]));
-            }
-        }
-        lines
+        let ended = |stream| {
+            let lines = self.lines.remove(&(*node, stream == Stream::Stderr))?;
+            Some((*node, stream, lines.end()?))
+        };
+        [Stream::Stdout, Stream::Stderr].into_iter().filter_map(ended).collect()
     }
 
     /// Lines that a node printed, as they are said.
@@ -76,7 +55,7 @@ impl Shown {
         &self,
         node: NodeId,
         skipped: usize,
-        lines: &[String],
+        lines: &[OutputLine],
     ) -> Vec<String> {
         let key = self.view.key(node);
         let mut said = Vec::new();
@@ -84,7 +63,7 @@ impl Shown {
             let job = &self.view.created.job;
             said.push(format!("{key} | … {skipped} bytes left out here: quorate logs {job} {key}"));
         }
-        said.extend(lines.iter().map(|line| format!("{key} | {line}")));
+        said.extend(lines.iter().map(|line| format!("{key} | {}", line.printable())));
         said
     }
 

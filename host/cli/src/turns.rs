@@ -1,18 +1,19 @@
 //! The jobs of one run, a job for each cluster: one after the other, or side by side.
 use crate::{
+    args::Output,
     error::{CliError, Code},
     launch::{Launch, Prepared, prepare, prepare_from},
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
     signals::Signals,
-    watch::say,
+    watch::{say, tell_record},
 };
 use quorate_journal::{JobView, Record, Stamped};
 use quorate_ports::{Clock, Store};
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
 use quorate_transport::Ssh;
-use quorate_views::event_line;
+use quorate_views::not_begun_json;
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 /// Starts the jobs and stays until they are over. Gives the exit code.
@@ -62,7 +63,8 @@ async fn strict_or_pause(launch: &Launch, prepared: &[Prepared]) -> Result<(), C
         return Err(CliError::not_started(format!("--strict: {}", texts.join("; ")))
             .hint("raise the replication, lower --keep, or name the keyspace in --accept-outage"));
     }
-    if !std::io::stdout().is_terminal() {
+    // Nobody thinks where a program reads.
+    if !std::io::stdout().is_terminal() || launch.show.output == Output::Json {
         return Ok(());
     }
     warnings.iter().for_each(|text| say(&format!("warning: {text}")));
@@ -87,8 +89,10 @@ impl Turns<'_> {
         let names: Vec<_> = prepared.iter().map(|p| p.created.topology.cluster.clone()).collect();
         let not_started = |from: usize, why: &str| {
             let rest: Vec<_> = names[from..].iter().map(ToString::to_string).collect();
-            if !rest.is_empty() {
-                say(&format!("not started{why}: {}", rest.join(", ")));
+            match self.launch.show.output {
+                _ if rest.is_empty() => {}
+                Output::Text => say(&format!("not started{why}: {}", rest.join(", "))),
+                Output::Json => say(&not_begun_json(SystemClock.now(), &rest).to_string()),
             }
         };
         let mut left = self.launch.order.stop_after;
@@ -160,9 +164,7 @@ impl Turns<'_> {
         self.session.store.append(&created.job, records.clone()).await.map_err(stored)?;
         let view = JobView::fold(&records).map_err(CliError::not_started)?;
         for record in &records {
-            if let Some(line) = event_line(&view, record, self.launch.show.verbose) {
-                say(&line);
-            }
+            tell_record(&self.launch.show, &view, record);
         }
         Ok(Begun { view, strategy, lock })
     }

@@ -1,17 +1,22 @@
-//! Showing running jobs: plain lines or the board, and what a person asks for meanwhile.
+//! Showing running jobs: the board, plain lines or JSON, and what a person asks for meanwhile.
 use crate::{
-    args::{Colour, ShowArgs},
+    args::{Colour, Output, ShowArgs},
     board::BoardFace,
     connect::{gather_notices, release_notices},
     screen::Screen,
     shown::Shown,
     signals::{Asked, Signals},
 };
-use quorate_journal::JobView;
-use quorate_ports::Clock;
+use quorate_journal::{JobView, Stamped};
+use quorate_ports::{Clock, Stream};
+use quorate_ring::NodeId;
 use quorate_runner::{Live, Stop};
+use quorate_schedule::End;
 use quorate_store::Home;
-use quorate_views::{Paint, event_line, waiting_lines};
+use quorate_views::{
+    OutputLine, Paint, asked_json, end_line, ended_json, event_json, event_line, left_lines,
+    output_json, waiting_json, waiting_lines,
+};
 use std::{
     env,
     io::{IsTerminal, Write, stderr, stdout},
@@ -31,7 +36,10 @@ pub(crate) type Events = mpsc::UnboundedReceiver<(usize, Live)>;
 /// Whether the board is drawn, and in which colours.
 pub(crate) fn face(show: &ShowArgs) -> (bool, Paint) {
     let terminal = stdout().is_terminal();
-    let board = terminal && !show.plain && env::var_os("TERM").is_none_or(|term| term != "dumb");
+    let board = terminal
+        && !show.plain
+        && show.output == Output::Text
+        && env::var_os("TERM").is_none_or(|term| term != "dumb");
     let colour = match show.color {
         Colour::Always => true,
         Colour::Never => false,
@@ -70,13 +78,14 @@ impl<C: Clock> Watch<C> {
                     release_notices();
                     return views;
                 }
-                Err(error) => say(&format!("no board: {error}")),
+                Err(error) => complain(&format!("no board: {error}")),
             }
         }
-        self.run_plain(events).await
+        self.run_lines(events).await
     }
 
-    async fn run_plain(mut self, mut events: Events) -> Vec<JobView> {
+    /// Plain lines, or JSON.
+    async fn run_lines(mut self, mut events: Events) -> Vec<JobView> {
         let mut reminder = interval(Duration::from_secs(1));
         reminder.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut spoken = Instant::now();
@@ -90,22 +99,21 @@ impl<C: Clock> Watch<C> {
                     },
                 },
                 _ = reminder.tick() => if spoken.elapsed() >= REMINDER {
-                    for job in &self.jobs {
-                        for line in waiting_lines(&job.view, self.clock.now()) {
-                            self.say_of(job, &line);
-                        }
-                    }
+                    self.jobs.iter().for_each(|job| self.tell_waiting(job));
                     spoken = Instant::now();
                 },
-                asked = signals.next() => match asked {
-                    Asked::Interrupt => say(&self.asked_to_stop()),
-                    Asked::Terminate => say(&self.told_to_end()),
+                asked = signals.next() => {
+                    let text = match asked {
+                        Asked::Interrupt => self.asked_to_stop(),
+                        Asked::Terminate => self.told_to_end(),
+                    };
+                    self.tell_asked(&text);
                 },
             }
         }
     }
 
-    /// Says what an event is worth; whether anything was said.
+    /// Tells what an event is worth; whether anything was told.
     fn tell(&mut self, place: usize, event: Live) -> bool {
         let verbose = self.show.verbose;
         let job = &mut self.jobs[place];
@@ -113,20 +121,18 @@ impl<C: Clock> Watch<C> {
             Live::Record(record) => {
                 job.apply(&record);
                 let rest = job.rest(&record);
-                let line = event_line(&job.view, &record, verbose);
                 let job = &self.jobs[place];
                 if verbose > 0 {
-                    rest.iter().for_each(|line| say(line));
+                    for (node, stream, line) in rest {
+                        self.tell_output(job, node, stream, 0, &[line]);
+                    }
                 }
-                if let Some(line) = &line {
-                    self.say_of(job, line);
-                }
-                line.is_some()
+                self.tell_record(job, &record)
             }
             Live::Output { node, stream, skipped, bytes } => {
                 let lines = job.lines_of(node, stream, skipped, &bytes);
                 if verbose > 0 {
-                    job.output_lines(node, skipped, &lines).iter().for_each(|line| say(line));
+                    self.tell_output(&self.jobs[place], node, stream, skipped, &lines);
                 }
                 verbose > 0
             }
@@ -134,6 +140,58 @@ impl<C: Clock> Watch<C> {
                 job.glance.holds = holds;
                 false
             }
+        }
+    }
+
+    fn tell_record(&self, job: &Shown, record: &Stamped) -> bool {
+        let verbose = self.show.verbose;
+        match self.show.output {
+            Output::Text => event_line(&job.view, record, verbose)
+                .inspect(|line| self.say_of(job, line))
+                .is_some(),
+            Output::Json => event_json(&job.view, record, verbose)
+                .inspect(|event| say(&event.to_string()))
+                .is_some(),
+        }
+    }
+
+    fn tell_output(
+        &self,
+        job: &Shown,
+        node: NodeId,
+        stream: Stream,
+        skipped: usize,
+        lines: &[OutputLine],
+    ) {
+        if self.show.output == Output::Text {
+            return job.output_lines(node, skipped, lines).iter().for_each(|line| say(line));
+        }
+        let now = self.clock.now();
+        let name = if stream == Stream::Stdout { "stdout" } else { "stderr" };
+        for (place, line) in lines.iter().enumerate() {
+            let skipped = if place == 0 { skipped } else { 0 };
+            say(&output_json(&job.view, now, node, name, skipped, line).to_string());
+        }
+    }
+
+    fn tell_waiting(&self, job: &Shown) {
+        let now = self.clock.now();
+        match self.show.output {
+            Output::Text => {
+                waiting_lines(&job.view, now).iter().for_each(|line| self.say_of(job, line));
+            }
+            Output::Json => say(&waiting_json(&job.view, now).to_string()),
+        }
+    }
+
+    fn tell_asked(&self, text: &str) {
+        if self.show.output == Output::Text {
+            return say(text);
+        }
+        complain(text);
+        let at_once = *self.stop.borrow() == Stop::Now;
+        for job in &self.jobs {
+            say(&asked_json(&job.view, self.clock.now(), at_once).to_string());
         }
     }
 
@@ -177,6 +235,28 @@ impl<C: Clock> Watch<C> {
         }
         "told to end: starting no further node, waiting for what runs (Ctrl-C leaves at once)"
             .into()
+    }
+}
+
+/// Tells what was journalled before anybody watched: as a line, or as JSON.
+pub(crate) fn tell_record(show: &ShowArgs, view: &JobView, record: &Stamped) {
+    let told = match show.output {
+        Output::Text => event_line(view, record, show.verbose),
+        Output::Json => event_json(view, record, show.verbose).map(|event| event.to_string()),
+    };
+    if let Some(line) = told {
+        say(&line);
+    }
+}
+
+/// Tells how a job ended.
+pub(crate) fn tell_end(show: &ShowArgs, view: &JobView, end: Option<&End>, code: u8, now: u64) {
+    if show.output == Output::Json {
+        return say(&ended_json(view, now, end, code).to_string());
+    }
+    say(&format!("job {}: {}", view.created.job, end_line(view, end)));
+    if end.is_none() {
+        left_lines(view).iter().for_each(|line| say(line));
     }
 }
 

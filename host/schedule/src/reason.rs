@@ -257,6 +257,22 @@ fn format(arguments: core::fmt::Arguments<'_>) -> String {
 }
 
 impl crate::GateFailure {
+    /// A word for the kind of failure, for machines.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotUp { .. } => "not-up",
+            Self::NoAnswer(_) => "no-answer",
+            Self::NotAsked => "not-asked",
+            Self::Blind { .. } => "blind",
+            Self::NotServing => "not-serving",
+            Self::SchemaVersions { .. } => "schema-versions",
+            Self::NoSchema => "no-schema",
+            Self::Streaming(_) => "streaming",
+            Self::SameProcess => "same-process",
+            Self::NoRound(_) => "no-round",
+        }
+    }
+
     /// The failing gate in words.
     pub fn text(&self, topology: &Topology) -> String {
         let name = |id: NodeId| topology.node(id).address;

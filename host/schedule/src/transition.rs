@@ -54,6 +54,22 @@ pub enum StopCause {
     Strategy(String),
 }
 
+impl StopCause {
+    /// A word for the kind of cause, for machines.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Failures { .. } => "failures",
+            Self::StopAfter(_) => "stop-after",
+            Self::Requested => "requested",
+            Self::Stuck => "stuck",
+            Self::Exposed(_) => "exposed",
+            Self::GroupDone(_) => "group-done",
+            Self::NotProposed => "not-proposed",
+            Self::Strategy(_) => "strategy",
+        }
+    }
+}
+
 impl fmt::Display for StopCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,11 +3,14 @@
 
 mod board;
 mod cells;
+mod events;
 mod findings;
 mod lines;
+mod output;
 mod paint;
 mod plan;
 mod reasons;
+mod report;
 mod svg;
 mod tables;
 mod time;
@@ -15,11 +18,17 @@ mod topology;
 
 pub use board::{Board, Glance, board_summary};
 pub use cells::{Cell, cell};
+pub use events::{
+    ErrorView, asked_json, ended_json, error_json, event_json, not_begun_json, output_json,
+    waiting_json,
+};
 pub use findings::findings;
 pub use lines::{event_line, waiting_lines};
+pub use output::{OutputLine, OutputLines};
 pub use paint::Paint;
 pub use plan::PlanView;
 pub use reasons::{explain, explain_json, reason_json};
+pub use report::{job_json, jobs_json};
 pub use tables::{JobRow, Progress, end_line, job_report, jobs_table, left_lines, progress};
-pub use time::{clock_time, duration};
+pub use time::{clock_time, duration, timestamp};
 pub use topology::{TopologyView, ranges_json, ranges_text};

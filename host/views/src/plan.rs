@@ -34,8 +34,8 @@ impl PlanView<'_> {
             created.topology.cluster,
             created.targets.len()
         );
-        let _ = writeln!(text, "keeps    {}", self.keeps());
-        let _ = writeln!(text, "order    strategy {}, {}", self.strategy(), self.centers());
+        let _ = writeln!(text, "keeps    {}", keeps(created));
+        let _ = writeln!(text, "order    strategy {}, {}", strategy(created), self.centers());
         let _ = writeln!(
             text,
             "stage    {} ({})",
@@ -94,8 +94,8 @@ impl PlanView<'_> {
             "command": created.command.name,
             "cluster": created.topology.cluster.as_str(),
             "targets": created.targets.len(),
-            "keeps": self.keeps(),
-            "strategy": self.strategy(),
+            "keeps": keeps(created),
+            "strategy": strategy(created),
             "stages": [{
                 "name": created.command.stage,
                 "impact": impact(created.policy.impact),
@@ -110,25 +110,6 @@ impl PlanView<'_> {
 
     fn key(&self, node: NodeId) -> &str {
         &self.created.hosts[node.index()].key.0
-    }
-
-    fn keeps(&self) -> String {
-        let policy = &self.created.policy;
-        match (policy.observes(), policy.unguarded) {
-            (false, _) => "nothing: the command has no impact".into(),
-            (true, true) => "nothing: strategy all was given by hand".into(),
-            (true, false) => policy.guarantee.text(),
-        }
-    }
-
-    fn strategy(&self) -> &str {
-        match (&self.created.strategy, self.created.policy.strategy) {
-            (Some(component), _) => &component.name,
-            (None, Strategy::One) => "one",
-            (None, Strategy::Quorum) => "quorum",
-            (None, Strategy::All) => "all",
-            (None, _) => "topology",
-        }
     }
 
     fn centers(&self) -> &'static str {
@@ -152,6 +133,27 @@ impl PlanView<'_> {
             }
         }
         racks
+    }
+}
+
+/// What is kept while nodes are out.
+pub(crate) fn keeps(created: &Created) -> String {
+    let policy = &created.policy;
+    match (policy.observes(), policy.unguarded) {
+        (false, _) => "nothing: the command has no impact".into(),
+        (true, true) => "nothing: strategy all was given by hand".into(),
+        (true, false) => policy.guarantee.text(),
+    }
+}
+
+/// The strategy's name.
+pub(crate) fn strategy(created: &Created) -> &str {
+    match (&created.strategy, created.policy.strategy) {
+        (Some(component), _) => &component.name,
+        (None, Strategy::One) => "one",
+        (None, Strategy::Quorum) => "quorum",
+        (None, Strategy::All) => "all",
+        (None, _) => "topology",
     }
 }
 

@@ -77,7 +77,8 @@ pub fn jobs_table(rows: &[JobRow<'_>]) -> String {
     table
 }
 
-fn state(view: &JobView, running: bool) -> &'static str {
+/// Where a job is, in a word.
+pub(crate) fn state(view: &JobView, running: bool) -> &'static str {
     match view.job.end() {
         _ if running => "running",
         Some(End::Completed) => "done",

@@ -8,6 +8,16 @@ pub fn clock_time(unix_ms: u64) -> String {
 
 /// A date and time in UTC: `2001-02-03 04:05`.
 pub(crate) fn date_time(unix_ms: u64) -> String {
+    format!("{} {}", date(unix_ms), &clock_time(unix_ms)[..5])
+}
+
+/// A point in time as RFC 3339 has it, in UTC with milliseconds: `2001-02-03T04:05:06.789Z`.
+pub fn timestamp(unix_ms: u64) -> String {
+    format!("{}T{}.{:03}Z", date(unix_ms), &clock_time(unix_ms)[..8], unix_ms % 1000)
+}
+
+/// A date in UTC: `2001-02-03`.
+fn date(unix_ms: u64) -> String {
     // Days to a civil date, after Howard Hinnant's `civil_from_days`, for days since 1970.
     let days = unix_ms / 86_400_000 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -18,7 +28,7 @@ pub(crate) fn date_time(unix_ms: u64) -> String {
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {}", &clock_time(unix_ms)[..5])
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// A duration: `0.4s`, `12s`, `3m05s`, `2h07m`, `3d04h`.
@@ -43,6 +53,7 @@ mod tests {
         assert_eq!(date_time(951_782_400_000), "2000-02-29 00:00");
         assert_eq!(date_time(981_173_106_000), "2001-02-03 04:05");
         assert_eq!(clock_time(981_173_106_000), "04:05:06Z");
+        assert_eq!(timestamp(981_173_106_007), "2001-02-03T04:05:06.007Z");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod verbs;
 pub(crate) use hosts::HostSpec;
 pub(crate) use nodetool::NodetoolArgs;
 pub(crate) use order::{GuaranteeArgs, ImpactName, OrderArgs};
-pub(crate) use show::{Colour, Output, PlanArgs, ShowArgs};
+pub(crate) use show::{Colour, Output, ShowArgs};
 pub(crate) use ssh::SshArgs;
 pub(crate) use verbs::{
     ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, TopologyArgs, TopologyOutput,
@@ -32,11 +32,18 @@ pub(crate) enum Verb {
     /// A simulated cluster in this process, and a rolling restart of it
     Demo(DemoArgs),
     /// Lists jobs
-    Jobs,
+    Jobs {
+        /// In which form
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+        output: Output,
+    },
     /// Shows a job: where each of its nodes is
     Show {
         /// The job's id, or how it begins
         job: String,
+        /// In which form
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+        output: Output,
     },
     /// Prints what nodes printed
     Logs(LogsArgs),

@@ -11,6 +11,9 @@ pub(crate) struct ShowArgs {
     /// One plain line per event, also on a terminal
     #[arg(long)]
     pub(crate) plain: bool,
+    /// In which form: `json` prints an object per event (or one object) and nothing else
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+    pub(crate) output: Output,
     /// Colours
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     pub(crate) color: Colour,
@@ -33,15 +36,6 @@ pub(crate) enum Output {
     /// For people
     #[default]
     Text,
-    /// One JSON object
+    /// For programs
     Json,
-}
-
-/// How to print a plan.
-#[derive(Clone, Copy, Debug, Default, Args)]
-#[command(next_help_heading = "Plan")]
-pub(crate) struct PlanArgs {
-    /// In which form
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
 }
