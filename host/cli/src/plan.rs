@@ -16,16 +16,16 @@ pub(crate) async fn plan(launch: Launch) -> Result<u8, CliError> {
     let session = Session::open()?;
     let transport = connect(&launch.ssh)?;
     for (place, prepared) in prepare(&launch, &session, &transport).await?.into_iter().enumerate() {
-        if place > 0 && output == Output::Text {
+        if place > 0 && launch.show.output == Output::Text {
             say("");
         }
-        print(&launch, prepared, output).await?;
+        print(&launch, prepared).await?;
     }
     Ok(0)
 }
 
 /// The plan of one cluster.
-async fn print(launch: &Launch, prepared: Prepared, output: Output) -> Result<(), CliError> {
+async fn print(launch: &Launch, prepared: Prepared) -> Result<(), CliError> {
     let Prepared { created, guard, warnings, strategy, .. } = prepared;
     let (topology, policy) = (&created.topology, &created.policy);
     let (waves, dropped) = match strategy {
