@@ -58,7 +58,7 @@ fn step_event(view: &JobView, step: &Transition, at: u64) -> Value {
     match step {
         Transition::TakenUp { stop_after } => {
             let mut more = json!({
-                "command": view.created.command.summary,
+                "summary": view.created.command.summary,
                 "counts": counts(view),
             });
             set(&mut more, "stop_after", *stop_after);

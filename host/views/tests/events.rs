@@ -192,7 +192,9 @@ fn the_documentation_shows_each_event_as_it_is() {
         }
         assert_eq!(&page[from..from + text.len()], text, "docs/json.md, {name}");
     }
-    std::env::var_os("UPDATE_EXPECTED").map(|_| std::fs::write(&path, &page).unwrap());
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
     let headings = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
     let headings: BTreeSet<&str> = headings.collect();
     assert_eq!(headings, examples.keys().map(String::as_str).collect());
