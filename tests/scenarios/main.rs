@@ -9,3 +9,4 @@ mod plans;
 mod stage;
 mod streams;
 mod sudo;
+mod versions;

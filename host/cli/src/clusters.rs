@@ -2,7 +2,7 @@
 use crate::{error::CliError, targets::addresses, watch::complain};
 use quorate_ports::{NodeKey, Target};
 use quorate_ring::{Address, HostId};
-use quorate_runner::{DiscoverError, Discovered, Nodetool, discover};
+use quorate_runner::{DiscoverError, Discovered, GivenReplications, Nodetool, discover};
 use quorate_transport::Ssh;
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -30,6 +30,7 @@ impl Found {
 }
 
 /// Reads every cluster that a seed belongs to, each once. Where no seed is given, the hosts to run on are asked.
+/// What was `given` (`--rf`) is said of all of them.
 ///
 /// # Errors
 /// A seed that can't be read and is no node of a cluster that was; a ring that can't be understood; two rings that share
@@ -39,6 +40,7 @@ pub(crate) async fn read_clusters(
     nodetool: &Nodetool,
     seeds: &[String],
     named: &[String],
+    given: &GivenReplications,
 ) -> Result<Vec<Found>, CliError> {
     let asked = if seeds.is_empty() { named } else { seeds };
     let names: Vec<_> = asked.iter().take(3).map(String::as_str).collect();
@@ -52,7 +54,7 @@ pub(crate) async fn read_clusters(
             continue;
         }
         let target = Target { node: NodeKey(seed.clone()), host: seed.clone() };
-        match discover(nodetool, &[target]).await {
+        match discover(nodetool, &[target], given).await {
             Ok(discovered) => add(&mut found, discovered)?,
             Err(error @ DiscoverError::NoSeed(_)) => failed.push((seed, known, error)),
             Err(error) => return Err(CliError::not_started(&error).hint(error.hint())),

@@ -14,7 +14,7 @@ use quorate_journal::{Command, Created, FORMAT, TargetHost};
 use quorate_ports::{Clock, CommandHost, JobId, StrategyHost};
 use quorate_ring::{NodeId, Topology};
 use quorate_runner::Nodetool;
-use quorate_schedule::Guard;
+use quorate_schedule::{Family, Guard};
 use quorate_store::new_job_id;
 use quorate_transport::Ssh;
 use quorate_views::findings;
@@ -72,7 +72,8 @@ pub(crate) async fn prepare_from(
     named: &[String],
 ) -> Result<Vec<Prepared>, CliError> {
     let nodetool = nodetool(transport, &launch.nodetool);
-    let clusters = read_clusters(transport, &nodetool, seeds, named).await?;
+    let given = launch.order.guarantee.replications()?;
+    let clusters = read_clusters(transport, &nodetool, seeds, named, &given).await?;
     known_centers(&clusters, &launch.order.dc_filter)?;
     let mut prepared = Vec::new();
     for found in clusters {
@@ -111,9 +112,13 @@ async fn prepare_one(
     )
     .await?;
     let guard = Guard::new(&found.topology, &policy);
-    let costly = policy.guards() && guard.bears_none().iter().any(|(family, _)| !family.accepted);
+    let is_costly = |(family, _): &(&Family, usize)| !family.accepted;
+    // Where the factor isn't known, only who insists on it is kept from starting.
+    let unsure = launch.order.guarantee.strict && guard.open().iter().any(is_costly);
+    let costly = policy.guards() && (unsure || guard.bears_none().iter().any(is_costly));
     let mut warnings: Vec<String> =
         found.passed_over.iter().map(|why| format!("a seed was passed over: {why}")).collect();
+    warnings.extend(found.notes);
     if policy.observes() {
         warnings.extend(findings(&found.topology, &guard, &policy));
     }

@@ -111,6 +111,7 @@ pub(crate) fn guarantee(args: &GuaranteeArgs, topology: &Topology) -> Result<Gua
     let mut guarantee = Guarantee {
         max_out: args.max_out.unwrap_or(MaxOut::Usual),
         allow_topology_change: args.allow_topology_change,
+        replications: args.replications()?,
         ..Guarantee::default()
     };
     for keep in &args.keep {
@@ -124,6 +125,9 @@ pub(crate) fn guarantee(args: &GuaranteeArgs, topology: &Topology) -> Result<Gua
             )));
         }
         guarantee.keyspaces.insert(KeyspaceName::new(name), keep.level);
+    }
+    for keyspace in &args.rf {
+        known("--rf", keyspace.name.as_str())?;
     }
     for name in &args.keyspace {
         known("--keyspace", name)?;

@@ -18,13 +18,17 @@ pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     let transport = connect(&args.ssh)?;
     let named = named_hosts(&args.hosts)?;
     let nodetool = nodetool(&transport, &args.nodetool);
-    let clusters = read_clusters(&transport, &nodetool, &args.hosts.seed_host, &named).await?;
+    let (seeds, given) = (&args.hosts.seed_host, args.guarantee.replications()?);
+    let clusters = read_clusters(&transport, &nodetool, seeds, &named, &given).await?;
     if clusters.len() > 1 && args.output == TopologyOutput::Svg {
         return Err(CliError::usage("a picture shows one cluster, the hosts belong to several"));
     }
     for (place, found) in clusters.iter().enumerate() {
         for why in &found.discovered.passed_over {
             complain(&format!("quorate: a seed was passed over: {why}"));
+        }
+        for note in &found.discovered.notes {
+            complain(&format!("quorate: {note}"));
         }
         if place > 0 && args.output == TopologyOutput::Text {
             say("");

@@ -56,36 +56,115 @@ impl Topology {
         ring: Vec<RingRow>,
         ranges: &[(Keyspace, Described)],
     ) -> Result<Self, TopologyError> {
+        check_keyspaces(&cluster, ranges)?;
+        let described: Vec<&Described> = ranges.iter().map(|(_, described)| described).collect();
+        let mut topology = Self::without_doubts(rows, cluster, ring, &described)?;
+        topology.hold_against(ranges)?;
+        Ok(topology)
+    }
+
+    /// Puts the answers of one observer together that doesn't tell how keyspaces are replicated (before 4.0).
+    ///
+    /// `ranges` holds what `describering` shows for every keyspace whose placement follows the tokens; `cluster`
+    /// lists no others than those that are known without it. How a keyspace is replicated is taken from `given`,
+    /// what a person said of it, or read off its ranges.
+    ///
+    /// # Errors
+    /// Where the answers contradict each other, or what was given.
+    pub fn from_ranges(
+        rows: Vec<StatusRow>,
+        cluster: ClusterDescription,
+        ring: Vec<RingRow>,
+        ranges: Vec<(KeyspaceName, Described)>,
+        given: &BTreeMap<KeyspaceName, Replication>,
+    ) -> Result<Self, TopologyError> {
+        let described: Vec<&Described> = ranges.iter().map(|(_, described)| described).collect();
+        let mut topology = Self::without_doubts(rows, cluster, ring, &described)?;
+        let mut told = Vec::new();
+        for (name, described) in ranges {
+            let replication = match given.get(&name) {
+                Some(replication) => {
+                    let keyspace =
+                        Keyspace { name: name.clone(), replication: replication.clone() };
+                    topology.check_given(&keyspace, &described)?;
+                    told.push((keyspace, described));
+                    replication.clone()
+                }
+                None => {
+                    let inferred = topology.infer(&name, &described)?;
+                    let first = inferred.readings[0].replication.clone();
+                    topology.inferred.push(inferred);
+                    first
+                }
+            };
+            topology.keyspaces.push(Keyspace { name, replication });
+        }
+        topology.inferred.sort_by(|a, b| a.keyspace.cmp(&b.keyspace));
+        topology.hold_against(&told)?;
+        Ok(topology)
+    }
+
+    /// Checks what a person said of keyspaces against what the cluster tells.
+    ///
+    /// # Errors
+    /// The first that is told otherwise. A keyspace that isn't there is no error here.
+    pub fn check_by_hand(
+        told: &[Keyspace],
+        given: &BTreeMap<KeyspaceName, Replication>,
+    ) -> Result<(), TopologyError> {
+        let other = told.iter().find(|keyspace| {
+            given.get(&keyspace.name).is_some_and(|given| *given != keyspace.replication)
+        });
+        match other {
+            None => Ok(()),
+            Some(keyspace) => Err(TopologyError::ToldOtherwise {
+                keyspace: keyspace.name.clone(),
+                told: keyspace.replication.clone(),
+            }),
+        }
+    }
+
+    fn without_doubts(
+        rows: Vec<StatusRow>,
+        cluster: ClusterDescription,
+        ring: Vec<RingRow>,
+        ranges: &[&Described],
+    ) -> Result<Self, TopologyError> {
         let partitioner = Partitioner::from_class(&cluster.partitioner)
             .ok_or_else(|| TopologyError::UnknownPartitioner(cluster.partitioner.clone()))?;
         let shape = RingShape::of(&rows);
-        let counts: Vec<_> = rows.iter().map(|row| (row.address, row.tokens)).collect();
+        let count = |row: &StatusRow| row.tokens.or(row.token.as_ref().map(|_| 1));
+        let counts: Vec<_> = rows.iter().map(|row| (row.address, count(row))).collect();
         check_node_counts(&rows, &cluster)?;
-        check_keyspaces(&cluster, ranges)?;
         let dead = replaced_nodes(&rows, ranges);
         let nodes = nodes(rows, dead, &cluster)?;
         let strangers = strangers(&nodes, &cluster)?;
         let ring = token_ring(&nodes, &counts, ring, ranges, partitioner)?;
-        let mut topology = Self {
+        Ok(Self {
             cluster: cluster.name,
             partitioner,
             nodes,
             gone: BTreeSet::new(),
             keyspaces: cluster.keyspaces,
+            inferred: Vec::new(),
             schema_versions: cluster.schema_versions,
             ring,
             doubts: Vec::new(),
             metadata_service: Vec::new(),
             strangers,
             shape,
-        };
+        })
+    }
+
+    /// Compares what `describering` shows with what follows from the tokens.
+    fn hold_against(&mut self, ranges: &[(Keyspace, Described)]) -> Result<(), TopologyError> {
         let mut doubts = Vec::new();
         for (keyspace, ranges) in ranges {
-            doubts.extend(topology.compare(&keyspace.name, &keyspace.replication, ranges)?);
+            doubts.extend(self.compare(&keyspace.name, &keyspace.replication, ranges)?);
         }
         doubts.sort_by(|a, b| a.keyspace.cmp(&b.keyspace));
-        topology.doubts = doubts;
-        Ok(topology)
+        self.doubts = doubts;
+        Ok(())
     }
 }
 
@@ -94,7 +173,7 @@ fn token_ring(
     nodes: &[Node],
     counts: &[(Address, Option<u32>)],
     rows: Vec<RingRow>,
-    ranges: &[(Keyspace, Described)],
+    ranges: &[&Described],
     partitioner: Partitioner,
 ) -> Result<TokenRing, TopologyError> {
     let ids: BTreeMap<Address, NodeId> =
@@ -127,10 +206,10 @@ fn token_ring(
 /// Endpoints of ranges that `status` doesn't list: dead nodes that are being replaced. While a node joins
 /// with the tokens of a dead one, `status` and `ring` show the joining node instead; `describering` alone goes
 /// on listing the dead one, which counts as a replica until the other has joined (seen on 5.0.4).
-fn replaced_nodes(rows: &[StatusRow], ranges: &[(Keyspace, Described)]) -> Vec<Node> {
+fn replaced_nodes(rows: &[StatusRow], ranges: &[&Described]) -> Vec<Node> {
     let shown: BTreeSet<Address> = rows.iter().map(|row| row.address).collect();
     let mut dead: BTreeMap<Address, Node> = BTreeMap::new();
-    for (address, (data_center, rack)) in ranges.iter().flat_map(|(_, d)| &d.places) {
+    for (address, (data_center, rack)) in ranges.iter().flat_map(|described| &described.places) {
         if !shown.contains(address) {
             dead.insert(
                 *address,
@@ -154,12 +233,12 @@ fn replacement(
     nodes: &[Node],
     dead: &Node,
     owned: &[(Token, NodeId)],
-    ranges: &[(Keyspace, Described)],
+    ranges: &[&Described],
     partitioner: Partitioner,
 ) -> Option<NodeId> {
     let held: BTreeSet<Token> = ranges
         .iter()
-        .flat_map(|(_, described)| &described.ranges)
+        .flat_map(|described| &described.ranges)
         .filter(|range| range.endpoints.contains(&dead.address))
         .filter_map(|range| partitioner.parse_token(&range.end))
         .collect();

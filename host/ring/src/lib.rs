@@ -10,6 +10,7 @@ extern crate alloc;
 mod assembly;
 mod changes;
 mod doubt;
+mod inference;
 mod names;
 mod node;
 pub mod parse;
@@ -22,6 +23,7 @@ mod token_ring;
 mod topology;
 
 pub use doubt::{Doubt, DoubtfulRange};
+pub use inference::{Inferred, Reading};
 pub use names::{ClusterName, DataCenter, HostId, KeyspaceName, Rack};
 pub use node::{Address, Liveness, Mode, Node, NodeId, NodeStatus};
 pub use replicas::{ReplicaSet, ReplicaSets, TokenRange};

@@ -1,6 +1,7 @@
 //! How a keyspace is replicated.
 use crate::{DataCenter, KeyspaceName};
 use alloc::{collections::BTreeMap, string::String};
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A configured replication factor.
@@ -55,6 +56,36 @@ impl Keyspace {
                 self.name.as_str(),
                 "system_traces" | "system_distributed" | "system_auth"
             ),
+        }
+    }
+}
+
+/// As `describecluster` prints it.
+impl fmt::Display for Replication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NetworkTopology(factors) => {
+                f.write_str("NetworkTopologyStrategy {")?;
+                for (number, (dc, factor)) in factors.iter().enumerate() {
+                    let comma = if number > 0 { ", " } else { "" };
+                    write!(f, "{comma}{dc}={factor}")?;
+                }
+                f.write_str("}")
+            }
+            Self::Simple(factor) => write!(f, "SimpleStrategy {{replication_factor={factor}}}"),
+            Self::Everywhere => f.write_str("EverywhereStrategy {}"),
+            Self::Local => f.write_str("LocalStrategy {}"),
+            Self::Meta(options) => write!(f, "MetaStrategy {{{options}}}"),
+        }
+    }
+}
+
+/// `3`, or `3/1`.
+impl fmt::Display for ReplicationFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.transient {
+            0 => write!(f, "{}", self.all),
+            transient => write!(f, "{}/{transient}", self.all),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The cluster as one observer shows it.
 use crate::{
-    Address, ClusterName, DataCenter, Doubt, HostId, Keyspace, KeyspaceName, Mode, Node, NodeId,
-    Partitioner, RingShape, Token, TokenRing,
+    Address, ClusterName, DataCenter, Doubt, HostId, Inferred, Keyspace, KeyspaceName, Mode, Node,
+    NodeId, Partitioner, Replication, RingShape, Token, TokenRing,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +24,9 @@ pub struct Topology {
     pub gone: BTreeSet<NodeId>,
     /// Every keyspace that the observer lists, guarded or not.
     pub keyspaces: Vec<Keyspace>,
+    /// Keyspaces whose replication was read off their ranges, since no node told it.
+    #[serde(default)]
+    pub inferred: Vec<Inferred>,
     /// Schema versions and who has them; unreachable nodes are not listed.
     pub schema_versions: BTreeMap<String, Vec<Address>>,
     /// Who owns which token.
@@ -90,9 +93,33 @@ pub enum TopologyError {
         "the ranges of keyspace {0} were read, but describecluster doesn't show it so: the schema changes"
     )]
     OtherKeyspace(KeyspaceName),
-    /// Nobody gave the ranges of a guarded keyspace, nor of another with its replication.
-    #[error("the ranges of keyspace {0} are missing")]
-    MissingRanges(KeyspaceName),
+    /// The ranges of a keyspace aren't placed as a strategy whose placement is known would place them.
+    #[error(
+        "how keyspace {0} is replicated can't be told from its ranges: neither NetworkTopologyStrategy nor \
+         SimpleStrategy places them so, or the ring changes"
+    )]
+    UnknownReplication(KeyspaceName),
+    /// A person says that a keyspace is replicated otherwise than its ranges, or the cluster, show it.
+    #[error(
+        "--rf {keyspace}: nodetool describering shows {shown} replicas of a range{}",
+        .data_center.as_ref().map(|dc| alloc::format!(" in {dc}")).unwrap_or_default()
+    )]
+    OtherFactor {
+        /// The keyspace.
+        keyspace: KeyspaceName,
+        /// Where it differs; none: over all data centers.
+        data_center: Option<DataCenter>,
+        /// How many replicas there are.
+        shown: u32,
+    },
+    /// A person says that a keyspace is replicated otherwise than the cluster says.
+    #[error("--rf {keyspace}: the cluster says that it is replicated otherwise ({told})")]
+    ToldOtherwise {
+        /// The keyspace.
+        keyspace: KeyspaceName,
+        /// As the cluster says it.
+        told: Replication,
+    },
     /// The partitioner isn't one of those whose tokens are understood.
     #[error(
         "the partitioner {0} isn't known: Murmur3Partitioner, RandomPartitioner and \

@@ -1,11 +1,14 @@
 //! Reading the ring from one node.
-use crate::{Nodetool, NodetoolError};
+use crate::{
+    Nodetool, NodetoolError,
+    older::{Older, all_ranges, older},
+};
 use quorate_ports::Target;
 use quorate_ring::{
-    Address, Keyspace, Mode, Partitioner, Replication, Topology, TopologyError,
-    parse::{self, ClusterDescription},
+    Address, Keyspace, KeyspaceName, Mode, Partitioner, Replication, Topology, TopologyError,
+    parse::{self, ClusterAnswer, ClusterDescription, Described, RingRow, StatusRow},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 /// How many nodetools run at a time on the node that is asked: each is a JVM.
@@ -14,6 +17,12 @@ const PARALLEL: usize = 4;
 /// Most ranges that are read to compare them with the tokens, over all keyspaces. One keyspace of a thousand
 /// nodes with 256 tokens each describes itself in some 100 MB.
 const COMPARED_RANGES: usize = 100_000;
+
+/// How keyspaces are replicated, as a person said it (`--rf`).
+pub type GivenReplications = BTreeMap<KeyspaceName, Replication>;
+
+/// The ranges of keyspaces, each with what was known of the keyspace.
+pub(crate) type Ranges<T> = Vec<(T, Described)>;
 
 /// The cluster and who described it.
 #[derive(Clone, Debug)]
@@ -24,6 +33,8 @@ pub struct Discovered {
     pub seed: Target,
     /// Seeds that were tried before and why they didn't answer.
     pub passed_over: Vec<String>,
+    /// What a person should know of how it was read.
+    pub notes: Vec<String>,
 }
 
 /// A cluster that can't be read. Nothing was touched.
@@ -51,6 +62,13 @@ impl DiscoverError {
         match self {
             Self::NoSeed(errors) => errors.first().map(NodetoolError::hint).unwrap_or_default(),
             Self::Nodetool(error) => error.hint(),
+            Self::Topology { error: TopologyError::UnknownReplication(keyspace), .. } => {
+                format!("say it: --rf {keyspace}:DC=N,DC=N")
+            }
+            Self::Topology {
+                error: TopologyError::OtherFactor { .. } | TopologyError::ToldOtherwise { .. },
+                ..
+            } => "correct --rf, or leave it out".into(),
             Self::Topology { host, .. } => {
                 format!("look at it: ssh {host} 'nodetool status; nodetool describecluster'")
             }
@@ -58,19 +76,23 @@ impl DiscoverError {
     }
 }
 
-/// Reads the cluster from the first seed that answers. A seed that can't be reached, or whose nodetool
+/// Reads the cluster from the first seed that answers, versions before 4.0 with what was `given`. A seed that can't be reached, or whose nodetool
 /// doesn't run, is passed over; one that prints what can't be understood ends the search, because
 /// another might be misread in the same way.
 ///
 /// # Errors
 /// What can't be read, and where.
-pub async fn discover(nodetool: &Nodetool, seeds: &[Target]) -> Result<Discovered, DiscoverError> {
+pub async fn discover(
+    nodetool: &Nodetool,
+    seeds: &[Target],
+    given: &GivenReplications,
+) -> Result<Discovered, DiscoverError> {
     let mut failures = Vec::new();
     for seed in seeds {
-        match read(nodetool, seed).await {
-            Ok(topology) => {
+        match read(nodetool, seed, given).await {
+            Ok(Read { topology, notes }) => {
                 let passed_over = failures.iter().map(ToString::to_string).collect();
-                return Ok(Discovered { topology, seed: seed.clone(), passed_over });
+                return Ok(Discovered { topology, seed: seed.clone(), passed_over, notes });
             }
             Err(DiscoverError::Nodetool(
                 error @ (NodetoolError::Transport(_)
@@ -87,56 +109,116 @@ pub async fn discover(nodetool: &Nodetool, seeds: &[Target]) -> Result<Discovere
 ///
 /// # Errors
 /// In words: what the last of them said.
-pub(crate) async fn read_anew(nodetool: &Nodetool, nodes: &[Target]) -> Result<Topology, String> {
+pub(crate) async fn read_anew(
+    nodetool: &Nodetool,
+    nodes: &[Target],
+    given: &GivenReplications,
+) -> Result<Topology, String> {
     let mut why = "no node is left to ask".to_owned();
     for node in nodes {
-        match read(nodetool, node).await {
-            Ok(topology) => return Ok(topology),
+        match read(nodetool, node, given).await {
+            Ok(read) => return Ok(read.topology),
             Err(error) => why = error.to_string(),
         }
     }
     Err(why)
 }
 
+struct Read {
+    topology: Topology,
+    notes: Vec<String>,
+}
+
 /// Reads one node's answers. Where what it describes isn't what follows from its tokens, they may be of two
 /// moments: all are read once more.
-async fn read(nodetool: &Nodetool, seed: &Target) -> Result<Topology, DiscoverError> {
-    let first = read_once(nodetool, seed).await;
+async fn read(
+    nodetool: &Nodetool,
+    seed: &Target,
+    given: &GivenReplications,
+) -> Result<Read, DiscoverError> {
+    let first = read_once(nodetool, seed, given).await;
     match &first {
-        Ok(topology) if topology.doubts.is_empty() => first,
-        Ok(_) | Err(DiscoverError::Topology { .. }) => read_once(nodetool, seed).await,
+        Ok(read) if read.topology.doubts.is_empty() => first,
+        Ok(_) | Err(DiscoverError::Topology { .. }) => read_once(nodetool, seed, given).await,
         Err(_) => first,
     }
 }
 
-async fn read_once(nodetool: &Nodetool, seed: &Target) -> Result<Topology, DiscoverError> {
-    let (rows, description) = tokio::try_join!(
+async fn read_once(
+    nodetool: &Nodetool,
+    seed: &Target,
+    given: &GivenReplications,
+) -> Result<Read, DiscoverError> {
+    let (rows, answer) = tokio::try_join!(
         nodetool.ask(seed, &["status"], parse::status),
-        nodetool.ask(seed, &["describecluster"], parse::describecluster),
+        nodetool.ask(seed, &["describecluster"], parse::describecluster_of_any_version),
     )
     .map_err(DiscoverError::Nodetool)?;
     let misfit = |error| DiscoverError::Topology { host: seed.host.clone(), error };
-    let class = &description.partitioner;
+    let class = match &answer {
+        ClusterAnswer::Whole(description) => &description.partitioner,
+        ClusterAnswer::SchemaOnly(schema) => &schema.partitioner,
+    };
     let partitioner = Partitioner::from_class(class)
         .ok_or_else(|| misfit(TopologyError::UnknownPartitioner(class.clone())))?;
     let ring = nodetool.ask(seed, &["ring"], |text| parse::ring(partitioner, text));
     let ring = ring.await.map_err(DiscoverError::Nodetool)?;
-    let mut keyspaces = Topology::distinct_replications(&description, &rows);
-    // As many as are worth their time, one at least; all where a node joins: it may be replacing one that is
-    // shown nowhere else.
+    let (cluster, unknown, notes) = match answer {
+        ClusterAnswer::Whole(description) => (description, Vec::new(), Vec::new()),
+        ClusterAnswer::SchemaOnly(schema) => {
+            let Older { cluster, unknown, notes } =
+                older(nodetool, seed, schema, &rows, given).await?;
+            (cluster, unknown, notes)
+        }
+    };
+    if !unknown.is_empty() {
+        let ranges = all_ranges(nodetool, seed, unknown).await?;
+        let topology = Topology::from_ranges(rows, cluster, ring, ranges, given).map_err(misfit)?;
+        return Ok(Read { topology, notes });
+    }
+    Topology::check_by_hand(&cluster.keyspaces, given).map_err(misfit)?;
+    let compared = worth_comparing(&cluster, &rows, &ring);
+    let named = compared.into_iter().map(|ks| (ks.name.clone(), ks)).collect();
+    let ranges = describe(nodetool, seed, named).await?;
+    let metadata = metadata_service(nodetool, seed, &cluster).await?;
+    let mut topology = Topology::from_parts(rows, cluster, ring, &ranges).map_err(misfit)?;
+    for address in metadata {
+        let unknown = || TopologyError::UnknownOwner(address);
+        let id = topology.by_address(address).ok_or_else(unknown).map_err(misfit)?;
+        topology.metadata_service.push(id);
+    }
+    Ok(Read { topology, notes })
+}
+
+/// Keyspaces whose ranges are held against the tokens: as many as are worth their time, one at least; all where
+/// a node joins: it may be replacing one that is shown nowhere else.
+fn worth_comparing(
+    cluster: &ClusterDescription,
+    rows: &[StatusRow],
+    ring: &[RingRow],
+) -> Vec<Keyspace> {
+    let mut keyspaces = Topology::distinct_replications(cluster, rows);
     if !rows.iter().any(|row| row.status.mode == Mode::Joining) {
         keyspaces.truncate((COMPARED_RANGES / ring.len().max(1)).max(1));
     }
+    keyspaces
+}
+
+/// `describering` for each of these keyspaces.
+pub(crate) async fn describe<T: Send + 'static>(
+    nodetool: &Nodetool,
+    seed: &Target,
+    keyspaces: Vec<(KeyspaceName, T)>,
+) -> Result<Ranges<T>, DiscoverError> {
     let limit = Arc::new(Semaphore::new(PARALLEL));
     let mut asked = JoinSet::new();
-    for keyspace in keyspaces {
+    for (name, known) in keyspaces {
         let (nodetool, seed, limit) = (nodetool.clone(), seed.clone(), limit.clone());
         asked.spawn(async move {
             let _permit = limit.acquire_owned().await;
-            let name = keyspace.name.clone();
-            let parse = |text: &str| parse::describering(&keyspace.name, text);
+            let parse = |text: &str| parse::describering(&name, text);
             let ranges = nodetool.ask(&seed, &["describering", name.as_str()], parse).await?;
-            Ok((keyspace, ranges))
+            Ok((known, ranges))
         });
     }
     let mut ranges = Vec::new();
@@ -146,14 +228,7 @@ async fn read_once(nodetool: &Nodetool, seed: &Target) -> Result<Topology, Disco
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
-    let metadata = metadata_service(nodetool, seed, &description).await?;
-    let mut topology = Topology::from_parts(rows, description, ring, &ranges).map_err(misfit)?;
-    for address in metadata {
-        let unknown = || TopologyError::UnknownOwner(address);
-        let id = topology.by_address(address).ok_or_else(unknown).map_err(misfit)?;
-        topology.metadata_service.push(id);
-    }
-    Ok(topology)
+    Ok(ranges)
 }
 
 /// The members of the cluster metadata service, where there is one: from Cassandra 6 on, which shows its

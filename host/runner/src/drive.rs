@@ -304,7 +304,8 @@ impl Driver<'_> {
     fn read_map(&self, nodes: &[NodeId]) {
         let nodes: Vec<Target> = nodes.iter().map(|id| self.targets[id.index()].clone()).collect();
         let (nodetool, notes) = (self.nodetool.clone(), self.notes.clone());
-        let read = tokio::spawn(async move { read_anew(&nodetool, &nodes).await });
+        let given = self.job.policy().guarantee.replications.clone();
+        let read = tokio::spawn(async move { read_anew(&nodetool, &nodes, &given).await });
         tokio::spawn(async move {
             let event = match read.await {
                 Ok(Ok(topology)) => Event::Mapped(topology.into()),

@@ -7,10 +7,11 @@ mod drive;
 mod effects;
 mod journal;
 mod nodetool;
+mod older;
 mod rounds;
 mod strategy;
 
-pub use discover::{DiscoverError, Discovered, discover};
+pub use discover::{DiscoverError, Discovered, GivenReplications, discover};
 pub use drive::{Deps, RunnerError, Stop, drive};
 pub use journal::Live;
 pub use nodetool::{Nodetool, NodetoolError};

@@ -30,11 +30,11 @@ pub enum NodetoolError {
         program: String,
     },
     /// It ran and failed.
-    #[error("{host}: nodetool {command} ended with {exit}: {message}")]
+    #[error("{host}: {command} ended with {exit}: {message}")]
     Failed {
         /// The node.
         host: String,
-        /// The nodetool command.
+        /// The command: `nodetool status`.
         command: String,
         /// How it ended.
         exit: Exit,
@@ -50,11 +50,11 @@ pub enum NodetoolError {
         error: ParseError,
     },
     /// Not even text.
-    #[error("{host}: nodetool {command} printed bytes that aren't UTF-8")]
+    #[error("{host}: {command} printed bytes that aren't UTF-8")]
     NotText {
         /// The node.
         host: String,
-        /// The nodetool command.
+        /// The command: `nodetool status`.
         command: String,
     },
 }
@@ -74,10 +74,10 @@ impl NodetoolError {
                 "make it findable for a login that isn't interactive: `ssh {host} '{program} version'` must work"
             ),
             Self::Failed { host, command, .. } => {
-                format!("see what it says: ssh {host} 'nodetool {command}'")
+                format!("see what it says: ssh {host} '{command}'")
             }
             Self::Unreadable { host, .. } | Self::NotText { host, .. } => {
-                format!("this version reads Cassandra 4.1 and 5.0: ssh {host} 'nodetool version'")
+                format!("this version reads Cassandra 3.0 to 5.0: ssh {host} 'nodetool version'")
             }
         }
     }
@@ -105,17 +105,39 @@ impl Nodetool {
         parse: impl FnOnce(&str) -> Result<T, ParseError>,
     ) -> Result<T, NodetoolError> {
         let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
-        let query = Query {
-            argv: self.argv(&args),
-            timeout: self.timeout,
-            max_output: MAX_OUTPUT,
-            private: Vec::new(),
-        };
-        let (host, command) = (target.host.clone(), args.join(" "));
+        let command = format!("nodetool {}", args.join(" "));
+        self.read(target, self.argv(&args), command, parse).await
+    }
+
+    /// Runs another program that only reads, and parses what it prints.
+    ///
+    /// # Errors
+    /// As with [`Nodetool::ask`].
+    pub(crate) async fn ask_program<T>(
+        &self,
+        target: &Target,
+        argv: Vec<String>,
+        parse: impl FnOnce(&str) -> Result<T, ParseError>,
+    ) -> Result<T, NodetoolError> {
+        let command = argv[0].clone();
+        self.read(target, argv, command, parse).await
+    }
+
+    async fn read<T>(
+        &self,
+        target: &Target,
+        argv: Vec<String>,
+        command: String,
+        parse: impl FnOnce(&str) -> Result<T, ParseError>,
+    ) -> Result<T, NodetoolError> {
+        let program = argv[0].clone();
+        let query =
+            Query { argv, timeout: self.timeout, max_output: MAX_OUTPUT, private: Vec::new() };
+        let host = target.host.clone();
         let answer = self.transport.query(target, query).await?;
         if answer.exit != Exit::Code(0) {
             if matches!(answer.exit, Exit::Code(126 | 127)) {
-                return Err(NodetoolError::NotFound { host, program: self.prefix[0].clone() });
+                return Err(NodetoolError::NotFound { host, program });
             }
             let message = telling_line(&answer.stderr, &answer.stdout);
             return Err(NodetoolError::Failed { host, command, exit: answer.exit, message });

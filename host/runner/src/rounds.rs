@@ -1,9 +1,9 @@
 //! One observation round: every observer and every waiting node asked at the same time.
-use crate::{Nodetool, NodetoolError};
+use crate::{Nodetool, NodetoolError, older::releases};
 use quorate_ports::{Clock, Target};
 use quorate_ring::{
     Address, NodeId, NodeStatus, RingShape, Topology,
-    parse::{self, ClusterDescription, StatusRow},
+    parse::{self, ClusterAnswer, ParseError, StatusRow},
 };
 use quorate_schedule::{Round, RoundRequest, SchemaView, SelfAnswer, SelfView, View};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -194,15 +194,27 @@ impl Rounds {
     async fn schema(&self, tellers: Vec<NodeId>) -> Result<SchemaView, NodetoolError> {
         let mut answer = Ok(SchemaView::default());
         for teller in tellers {
-            let target = &self.targets[teller.index()];
-            let asked =
-                self.nodetool.ask(target, &["describecluster"], parse::describecluster).await;
-            answer = asked.map(|description| schema(&self.topology, &description));
+            answer = self.schema_of(teller).await;
             if answer.is_ok() {
                 break;
             }
         }
         answer
+    }
+
+    async fn schema_of(&self, teller: NodeId) -> Result<SchemaView, NodetoolError> {
+        let target = &self.targets[teller.index()];
+        let parse = parse::describecluster_of_any_version;
+        match self.nodetool.ask(target, &["describecluster"], parse).await? {
+            ClusterAnswer::Whole(told) => {
+                Ok(schema(&self.topology, &told.schema_versions, &told.versions))
+            }
+            ClusterAnswer::SchemaOnly(told) => {
+                let asked = self.nodetool.ask(target, &["gossipinfo"], parse_old_gossip);
+                let releases = asked.await?;
+                Ok(schema(&self.topology, &told.schema_versions, &releases))
+            }
+        }
     }
 
     async fn own(&self, node: NodeId) -> Result<SelfAnswer, NodetoolError> {
@@ -246,19 +258,28 @@ impl Rounds {
     }
 }
 
-fn schema(topology: &Topology, description: &ClusterDescription) -> SchemaView {
+/// Who runs which release, as a node before 4.0 knows it.
+fn parse_old_gossip(text: &str) -> Result<BTreeMap<String, Vec<Address>>, ParseError> {
+    parse::gossipinfo(text).map(|gossip| releases(&gossip))
+}
+
+fn schema(
+    topology: &Topology,
+    versions: &BTreeMap<String, Vec<Address>>,
+    releases: &BTreeMap<String, Vec<Address>>,
+) -> SchemaView {
     let ids: BTreeMap<Address, NodeId> =
         topology.ids().map(|id| (topology.node(id).address, id)).collect();
     let nodes = |addresses: &Vec<Address>| -> Vec<NodeId> {
         addresses.iter().filter_map(|address| ids.get(address).copied()).collect()
     };
-    let versions = description.schema_versions.iter();
-    let releases = description.versions.iter();
     SchemaView {
         versions: versions
+            .iter()
             .map(|(v, list)| (v.clone(), nodes(list).into_iter().collect()))
             .collect(),
         releases: releases
+            .iter()
             .flat_map(|(release, list)| nodes(list).into_iter().map(|id| (id, release.clone())))
             .collect(),
     }

@@ -131,12 +131,21 @@ impl Guard {
     }
 
     /// Sets that bear none of their members out, even where nobody is: per family, how many nodes are in
-    /// such sets.
+    /// such sets. Families of which that isn't known are [`Guard::open`].
     pub fn bears_none(&self) -> Vec<(&Family, usize)> {
+        self.in_sets_that_bear_none(false)
+    }
+
+    /// The same of families whose replication factor isn't known: their nodes go one at a time.
+    pub fn open(&self) -> Vec<(&Family, usize)> {
+        self.in_sets_that_bear_none(true)
+    }
+
+    fn in_sets_that_bear_none(&self, open: bool) -> Vec<(&Family, usize)> {
         let mut nodes: BTreeMap<u16, BTreeSet<NodeId>> = BTreeMap::new();
         for set in self.sets.numbers() {
             let head = self.sets.head(set);
-            if head.bears_none() {
+            if head.bears_none() && self.sets.family(set).open == open {
                 nodes.entry(head.family).or_default().extend(self.sets.members(set));
             }
         }

@@ -1,7 +1,7 @@
 //! What the operator and the command decided about a job. Immutable once the job exists.
 use crate::Level;
 use alloc::collections::{BTreeMap, BTreeSet};
-use quorate_ring::KeyspaceName;
+use quorate_ring::{KeyspaceName, Replication};
 use serde::{Deserialize, Serialize};
 
 /// What a command does to its node.
@@ -40,6 +40,8 @@ pub struct Guarantee {
     pub level: Level,
     /// Keyspaces with a level of their own; naming one puts it under guard.
     pub keyspaces: BTreeMap<KeyspaceName, Level>,
+    /// How keyspaces are replicated where the cluster doesn't tell it (`--rf`).
+    pub replications: BTreeMap<KeyspaceName, Replication>,
     /// Only these are guarded, where any is named (`--keyspace`).
     pub only: BTreeSet<KeyspaceName>,
     /// Keyspaces whose outage is accepted: it is neither named nor refused (`--accept-outage`).

@@ -3,8 +3,8 @@ use crate::{Guarantee, Level};
 use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
 use core::ops::Range;
 use quorate_ring::{
-    DataCenter, Keyspace, KeyspaceName, NodeId, ReplicaSets, Replication, ReplicationFactor,
-    Topology,
+    DataCenter, Keyspace, KeyspaceName, NodeId, Reading, ReplicaSets, Replication,
+    ReplicationFactor, Topology,
 };
 
 /// The keyspaces that have their replica sets in common.
@@ -18,6 +18,9 @@ pub struct Family {
     pub factor: u32,
     /// Whether only full replicas are counted: one of them must stay, beside the quorum.
     pub full_only: bool,
+    /// Whether the configured number may be greater than `factor`: nobody tells it. Then all are needed at a
+    /// quorum, and the nodes go one at a time.
+    pub open: bool,
     /// Users' keyspaces first, then by name. For the cluster metadata its own name.
     pub keyspaces: Vec<KeyspaceName>,
     /// Whether their outage is accepted: every one of them is named in `--accept-outage`.
@@ -75,12 +78,15 @@ impl Head {
 /// What keyspaces must have in common to share replica sets and needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Local(DataCenter, ReplicationFactor, Level),
+    Local(DataCenter, ReplicationFactor, Level, Open),
     /// With the configured number of all replicas, those of data centers without a node included.
-    Cluster(Replication, u32, Level),
+    Cluster(Replication, u32, Level, Open),
     Everywhere(Option<DataCenter>, Level),
     Metadata(KeyspaceName),
 }
+
+/// Whether more replicas may be configured than are known.
+type Open = bool;
 
 impl GuardedSets {
     pub(crate) fn new(topology: &Topology, guarantee: &Guarantee) -> Self {
@@ -102,10 +108,10 @@ impl GuardedSets {
         accepted: bool,
     ) {
         let (found, data_center, level, factor) = match key {
-            Key::Local(center, factor, level) => {
+            Key::Local(center, factor, level, _) => {
                 (topology.local_sets(center, *factor), Some(center.clone()), *level, *factor)
             }
-            Key::Cluster(replication, all, level) => {
+            Key::Cluster(replication, all, level, _) => {
                 let transient = sum(replication).transient;
                 let factor = ReplicationFactor { all: *all, transient };
                 (topology.cluster_sets(replication), None, *level, factor)
@@ -132,28 +138,28 @@ impl GuardedSets {
             level,
             factor: factor.all,
             full_only: false,
+            open: matches!(key, Key::Local(_, _, _, true) | Key::Cluster(_, _, _, true)),
             keyspaces,
             accepted,
         };
         let number = self.families.len() as u16;
         self.families.push(family.clone());
-        let replicas = level.replicas(factor.all);
         for set in found.iter() {
-            let need = replicas + set.pending.len() as u32;
             let natural = set.natural().collect::<Vec<_>>();
+            let need = family.replicas(natural.len()) + set.pending.len() as u32;
             self.push(number, need, &natural, set.pending, has_ranges.then_some(set.range));
         }
         if factor.transient > 0 {
-            self.families.push(Family { full_only: true, ..family });
+            self.families.push(Family { full_only: true, ..family.clone() });
             for set in found.iter() {
                 self.push(number + 1, 1, set.full, &[], Some(set.range));
             }
         }
-        self.add_doubtful(topology, key, number, replicas);
+        self.add_doubtful(topology, key, number, &family);
     }
 
     /// The sets that `describering` shows where the tokens say otherwise.
-    fn add_doubtful(&mut self, topology: &Topology, key: &Key, family: u16, replicas: u32) {
+    fn add_doubtful(&mut self, topology: &Topology, key: &Key, number: u16, family: &Family) {
         for doubt in &topology.doubts {
             for doubtful in &doubt.ranges {
                 let here = |id: &NodeId| match key {
@@ -161,7 +167,7 @@ impl GuardedSets {
                     _ => true,
                 };
                 let concerned = match (key, &doubt.replication) {
-                    (Key::Local(dc, factor, _), Replication::NetworkTopology(factors)) => {
+                    (Key::Local(dc, factor, ..), Replication::NetworkTopology(factors)) => {
                         factors.get(dc) == Some(factor)
                     }
                     (Key::Cluster(replication, ..), other) => {
@@ -172,7 +178,8 @@ impl GuardedSets {
                 let members: Vec<NodeId> =
                     doubtful.described.iter().copied().filter(here).collect();
                 if concerned && !members.is_empty() {
-                    self.push(family, replicas, &members, &[], Some(doubtful.range));
+                    let need = family.replicas(members.len());
+                    self.push(number, need, &members, &[], Some(doubtful.range));
                 }
             }
         }
@@ -246,17 +253,17 @@ impl GuardedSets {
 /// The keyspaces that count, by what they have in common.
 fn keys(topology: &Topology, guarantee: &Guarantee) -> Vec<(Key, Vec<KeyspaceName>)> {
     let mut keys: BTreeMap<Key, Vec<KeyspaceName>> = BTreeMap::new();
-    for keyspace in &topology.keyspaces {
-        if let Replication::Meta(_) = keyspace.replication
+    for (name, reading) in topology.readings() {
+        if let Replication::Meta(_) = reading.replication
             && !topology.metadata_service.is_empty()
         {
-            let key = Key::Metadata(keyspace.name.clone());
-            keys.entry(key).or_default().push(keyspace.name.clone());
+            keys.entry(Key::Metadata(name.clone())).or_default().push(name.clone());
             continue;
         }
-        let Some(level) = guarantee.level_of(keyspace) else { continue };
-        for key in keys_of(topology, keyspace, level) {
-            keys.entry(key).or_default().push(keyspace.name.clone());
+        let Some(level) = guarantee.level_of_reading(name, &reading) else { continue };
+        let inferred = topology.inferred.iter().any(|known| known.keyspace == *name);
+        for key in keys_of(topology, &reading, inferred, level) {
+            keys.entry(key).or_default().push(name.clone());
         }
     }
     // What people know comes first, in explanations too.
@@ -267,18 +274,25 @@ fn keys(topology: &Topology, guarantee: &Guarantee) -> Vec<(Key, Vec<KeyspaceNam
     keys
 }
 
-fn keys_of(topology: &Topology, keyspace: &Keyspace, level: Level) -> Vec<Key> {
+fn keys_of(topology: &Topology, reading: &Reading, inferred: bool, level: Level) -> Vec<Key> {
     let local = matches!(level, Level::LocalOne | Level::LocalQuorum);
-    match &keyspace.replication {
-        Replication::NetworkTopology(_) => match living(topology, &keyspace.replication) {
+    let Reading { replication, open } = reading;
+    match replication {
+        Replication::NetworkTopology(_) => match living(topology, replication) {
             Replication::NetworkTopology(factors) if local => {
-                factors.into_iter().map(|(dc, factor)| Key::Local(dc, factor, level)).collect()
+                let key = |(dc, factor)| {
+                    let open = open.contains(&dc);
+                    Key::Local(dc, factor, level, open)
+                };
+                factors.into_iter().map(key).collect()
             }
-            living => [Key::Cluster(living, sum(&keyspace.replication).all, level)].into(),
+            // Of data centers without a node, which ranges don't show, QUORUM counts the replicas too.
+            living => [Key::Cluster(living, sum(replication).all, level, inferred)].into(),
         },
         Replication::Simple(_) => {
-            let all = sum(&keyspace.replication).all;
-            [Key::Cluster(keyspace.replication.clone(), all, level.anywhere())].into()
+            let all = sum(replication).all;
+            let open = !open.is_empty();
+            [Key::Cluster(replication.clone(), all, level.anywhere(), open)].into()
         }
         Replication::Everywhere if local => {
             let centers = topology.data_centers().into_iter();
@@ -320,7 +334,29 @@ fn preference(name: &KeyspaceName) -> (bool, &KeyspaceName) {
     (name.as_str().starts_with("system_"), name)
 }
 
+impl Family {
+    /// How many live replicas a set of so many needs.
+    fn replicas(&self, members: usize) -> u32 {
+        match self.level {
+            Level::LocalQuorum | Level::Quorum if self.open => members as u32,
+            level => level.replicas(self.factor),
+        }
+    }
+}
+
 impl Guarantee {
+    /// The level that is kept for one reading of a keyspace. Where a factor may be greater than it seems, it
+    /// is taken for great enough to be guarded.
+    fn level_of_reading(&self, name: &KeyspaceName, reading: &Reading) -> Option<Level> {
+        let mut replication = reading.replication.clone();
+        if let Replication::NetworkTopology(factors) = &mut replication {
+            for factor in factors.iter_mut().filter(|(dc, _)| reading.open.contains(*dc)) {
+                factor.1.all = factor.1.all.max(3);
+            }
+        }
+        self.level_of(&Keyspace { name: name.clone(), replication })
+    }
+
     /// The level that is kept for a keyspace, if it is guarded at all.
     pub fn level_of(&self, keyspace: &Keyspace) -> Option<Level> {
         if let Some(level) = self.keyspaces.get(&keyspace.name) {

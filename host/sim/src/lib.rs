@@ -10,6 +10,7 @@
 mod access;
 mod addresses;
 mod cluster;
+mod cqlsh;
 mod error;
 mod faults;
 mod happening;

@@ -10,7 +10,7 @@ use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
 use crate::world::World;
-use crate::{SimError, nodetool, service};
+use crate::{SimError, cqlsh, nodetool, service};
 
 /// What a tool prints and how it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,7 @@ async fn answer(world: Arc<World>, line: Vec<u8>) {
     let _ = std::fs::remove_file(&reply_file);
     let reply = match tool.as_str() {
         "nodetool" => nodetool::run(&world, node, &argv).await,
+        "cqlsh" => cqlsh::run(&world, node, &argv),
         "service" => service::service(&world, node, &argv).await,
         _ => service::systemctl(&world, node, &argv).await,
     };

@@ -47,12 +47,15 @@ pub(crate) fn home(root: &Path, node: usize) -> PathBuf {
 }
 
 /// Lays out the folders and programs of one node.
-pub(crate) fn install(root: &Path, node: usize) -> std::io::Result<()> {
+pub(crate) fn install(root: &Path, node: usize, cqlsh: bool) -> std::io::Result<()> {
     let bin = bin(root, node);
     fs::create_dir_all(&bin)?;
     fs::create_dir_all(home(root, node))?;
     for tool in ["nodetool", "service", "systemctl"] {
         install_tool(root, node, tool)?;
+    }
+    if cqlsh {
+        install_tool(root, node, "cqlsh")?;
     }
     write_program(&bin.join("sudo"), SUDO.as_bytes())
 }

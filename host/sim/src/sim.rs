@@ -61,7 +61,7 @@ impl Sim {
             .map_err(SimError::io("can't make its folder"))?;
         let root = folder.path().canonicalize().map_err(SimError::io("can't find its folder"))?;
         for node in 0..places.addresses.len() {
-            scripts::install(&root, node)
+            scripts::install(&root, node, spec.cqlsh)
                 .map_err(SimError::io("can't write the nodes' programs"))?;
         }
         let client_key = new_key("quorate-sim")?;

@@ -19,6 +19,10 @@ pub struct SimSpec {
     pub keyspaces: Vec<KeyspaceSpec>,
     /// The release whose output format is printed.
     pub version: Version,
+    /// Nodes of another release, by their place in the order of the spec. While releases are mixed each has a schema version of its own.
+    pub other_versions: Vec<(usize, Version)>,
+    /// Whether the nodes have a `cqlsh` that logs in by itself.
+    pub cqlsh: bool,
     /// Decides host ids, tokens, loads and the order of rows.
     pub seed: u64,
     /// How long things take.
@@ -73,9 +77,13 @@ pub enum Replication {
     Local,
 }
 
-/// Releases whose formats are known from real nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Releases whose formats are known: from real nodes, but for 3.11, whose formats were read in its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
+    /// 3.11.17
+    V3_11_17,
+    /// 4.0.17
+    V4_0_17,
     /// 4.1.9
     V4_1_9,
     /// 5.0.4
@@ -176,6 +184,8 @@ impl SimSpec {
             vnodes: 16,
             keyspaces,
             version: Version::V5_0_4,
+            other_versions: Vec::new(),
+            cqlsh: false,
             seed: 1,
             timings: Timings::default(),
             fresh_view: FreshView::Absent,
@@ -183,6 +193,13 @@ impl SimSpec {
             ssh_password: None,
             max_sessions: 10,
         }
+    }
+
+    /// The release of a node.
+    #[must_use]
+    pub fn version_of(&self, node: usize) -> Version {
+        let other = self.other_versions.iter().find(|(other, _)| *other == node);
+        other.map_or(self.version, |(_, version)| *version)
     }
 
     /// How many nodes the cluster has.
@@ -289,6 +306,8 @@ impl fmt::Display for Replication {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::V3_11_17 => "3.11.17",
+            Self::V4_0_17 => "4.0.17",
             Self::V4_1_9 => "4.1.9",
             Self::V5_0_4 => "5.0.4",
         })
@@ -300,10 +319,12 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, SimError> {
         match text {
+            "3.11.17" => Ok(Self::V3_11_17),
+            "4.0.17" => Ok(Self::V4_0_17),
             "4.1.9" => Ok(Self::V4_1_9),
             "5.0.4" => Ok(Self::V5_0_4),
             _ => Err(SimError::Spec(format!(
-                "version {text} is not simulated (4.1.9 and 5.0.4 are)"
+                "version {text} is not simulated (3.11.17, 4.0.17, 4.1.9 and 5.0.4 are)"
             ))),
         }
     }

@@ -140,8 +140,13 @@ impl World {
         last
     }
 
-    /// The name of the schema version that a node has.
-    pub(crate) fn schema_version(&self, other: bool) -> String {
-        crate::random::Random::new(self.spec.seed ^ if other { 0x5eed } else { 0x5c4e }).uuid(3)
+    /// The name of the schema version that a node has. Each release has its own.
+    pub(crate) fn schema_version(&self, node: usize, other: bool) -> String {
+        let release = match self.spec.version_of(node) {
+            version if version == self.spec.version => 0,
+            version => version as u64 + 1,
+        };
+        let kind = if other { 0x5eed } else { 0x5c4e };
+        crate::random::Random::new(self.spec.seed ^ kind ^ (release << 32)).uuid(3)
     }
 }

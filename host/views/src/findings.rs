@@ -8,6 +8,7 @@ pub fn findings(topology: &Topology, guard: &Guard, policy: &Policy) -> Vec<Stri
     let mut found = Vec::new();
     if policy.guards() {
         found.extend(bears_none(guard, policy));
+        found.extend(open(guard));
         found.extend(below(topology, guard));
         found.extend(unclear(topology, policy));
     }
@@ -52,6 +53,33 @@ fn bears_none(guard: &Guard, policy: &Policy) -> Option<String> {
         first.factor,
         first.level,
     ))
+}
+
+/// Keyspaces whose replication factor nobody tells and that may need every one of their nodes.
+fn open(guard: &Guard) -> Vec<String> {
+    let mut told: BTreeMap<Option<&DataCenter>, (&Family, BTreeSet<&str>)> = BTreeMap::new();
+    for (family, _) in guard.open() {
+        let (_, names) =
+            told.entry(family.data_center.as_ref()).or_insert_with(|| (family, BTreeSet::new()));
+        names.extend(family.keyspaces.iter().map(|name| name.as_str()));
+    }
+    let text = |(place, (family, names)): (Option<&DataCenter>, (&Family, BTreeSet<&str>))| {
+        let shown = family.keyspaces[0].as_str();
+        let others = match names.len() {
+            1 => String::new(),
+            n => format!(" (so it is with {} more)", n - 1),
+        };
+        let (place, example) = match place {
+            Some(dc) => (format!(" in {dc}"), format!("{shown}:{dc}=N")),
+            None => (String::new(), format!("{shown}:DC=N,DC=N (or {shown}=N)")),
+        };
+        format!(
+            "{shown} has {} replicas{place}, and nobody tells whether it is configured for more{others}: its \
+             nodes go one at a time; --rf {example} says it",
+            family.factor
+        )
+    };
+    told.into_iter().map(text).collect()
 }
 
 /// Who is out as the map shows it.

@@ -3,7 +3,7 @@ mod ranges;
 mod share;
 
 use crate::findings::{findings, outs_as_shown};
-use quorate_ring::{DataCenter, Keyspace, Node, NodeId, Replication, ReplicationFactor, Topology};
+use quorate_ring::{DataCenter, Keyspace, Node, NodeId, Replication, Topology};
 use quorate_schedule::{Guard, Level, Policy};
 pub use ranges::{ranges_json, ranges_text};
 use serde_json::{Value, json};
@@ -134,7 +134,7 @@ impl TopologyView<'_> {
         let mut folded: BTreeMap<(bool, String, Kept), Vec<&str>> = BTreeMap::new();
         for keyspace in &self.topology.keyspaces {
             let kept = self.kept(keyspace);
-            let key = (kept.is_err(), replication(&keyspace.replication), kept);
+            let key = (kept.is_err(), keyspace.replication.to_string(), kept);
             folded.entry(key).or_default().push(keyspace.name.as_str());
         }
         let mut text = String::new();
@@ -192,7 +192,7 @@ impl TopologyView<'_> {
             let kept = self.kept(keyspace);
             json!({
                 "name": keyspace.name.as_str(),
-                "replication": replication(&keyspace.replication),
+                "replication": keyspace.replication.to_string(),
                 "guarded": kept.is_ok(),
                 "level": kept.ok().map(|level| level.to_string()),
                 "why_not": kept.err(),
@@ -240,24 +240,5 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         _ => format!("{count} {what}s"),
-    }
-}
-
-/// A replication as `describecluster` prints it.
-fn replication(replication: &Replication) -> String {
-    let factor = |factor: &ReplicationFactor| match factor.transient {
-        0 => factor.all.to_string(),
-        transient => format!("{}/{transient}", factor.all),
-    };
-    match replication {
-        Replication::NetworkTopology(factors) => {
-            let factors: Vec<String> =
-                factors.iter().map(|(dc, rf)| format!("{dc}={}", factor(rf))).collect();
-            format!("NetworkTopologyStrategy {{{}}}", factors.join(", "))
-        }
-        Replication::Simple(rf) => format!("SimpleStrategy {{replication_factor={}}}", factor(rf)),
-        Replication::Everywhere => "EverywhereStrategy {}".into(),
-        Replication::Local => "LocalStrategy {}".into(),
-        Replication::Meta(options) => format!("MetaStrategy {{{options}}}"),
     }
 }

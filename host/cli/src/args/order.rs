@@ -1,7 +1,10 @@
 //! In which order, how many at a time, and what must go on working.
 use super::duration;
+use crate::error::CliError;
 use clap::{Args, ValueEnum};
+use quorate_ring::{Keyspace, KeyspaceName, Replication};
 use quorate_schedule::{FailureBudget, Level, MaxOut, UnknownLevel};
+use std::collections::BTreeMap;
 
 /// In which order, and how many at a time.
 #[derive(Clone, Debug, Args)]
@@ -76,6 +79,10 @@ pub(crate) struct GuaranteeArgs {
     /// Guard only this keyspace; may be repeated
     #[arg(long, visible_alias = "key-space", value_name = "KEYSPACE", value_delimiter = ',')]
     pub(crate) keyspace: Vec<String>,
+    /// How a keyspace is replicated, where Cassandra before 4.0 doesn't tell it: KEYSPACE:DC=N[,DC=N], or
+    /// KEYSPACE=N for SimpleStrategy; may be repeated
+    #[arg(long, value_name = "KEYSPACE:DC=N,…", value_parser = rf)]
+    pub(crate) rf: Vec<Keyspace>,
     /// Refuse to start where a keyspace bears no node out in any order
     #[arg(long)]
     pub(crate) strict: bool,
@@ -105,6 +112,24 @@ fn keep(text: &str) -> Result<Keep, String> {
     };
     let level = level.parse().map_err(|error: UnknownLevel| error.to_string())?;
     Ok(Keep { keyspace, level })
+}
+
+fn rf(text: &str) -> Result<Keyspace, String> {
+    quorate_ring::parse::replication_by_hand(text)
+}
+
+impl GuaranteeArgs {
+    /// What was said with `--rf`.
+    pub(crate) fn replications(&self) -> Result<BTreeMap<KeyspaceName, Replication>, CliError> {
+        let mut given = BTreeMap::new();
+        for Keyspace { name, replication } in &self.rf {
+            if given.insert(name.clone(), replication.clone()).is_some() {
+                return Err(CliError::usage(format!("--rf: keyspace {name} is given twice"))
+                    .hint("all its data centers go into one: --rf KEYSPACE:DC=N,DC=N"));
+            }
+        }
+        Ok(given)
+    }
 }
 
 fn max_out(text: &str) -> Result<MaxOut, String> {

@@ -58,29 +58,106 @@ const SCHEMA_VERSION: &str = "a schema version `UUID: [addresses]`, or `UNREACHA
 const KEYSPACES: &str = "the section `Keyspaces:` (the output is cut, or of a version before 4.0, \
                          which doesn't print how keyspaces are replicated)";
 
-/// Reads the output of `nodetool describecluster`.
+/// What `describecluster` tells before 4.0: neither keyspaces nor release versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaDescription {
+    /// The cluster's name.
+    pub name: ClusterName,
+    /// The partitioner's simple class name.
+    pub partitioner: String,
+    /// Schema versions and who has them.
+    pub schema_versions: BTreeMap<String, Vec<Address>>,
+    /// Nodes that didn't tell their schema version.
+    pub unreachable: Vec<Address>,
+}
+
+/// What `describecluster` tells, by the version of the node that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterAnswer {
+    /// As from 4.0 on.
+    Whole(ClusterDescription),
+    /// As before 4.0. An output of a later version that was cut behind its schema versions looks the
+    /// same: ask for the node's version before you take it for what it seems.
+    SchemaOnly(SchemaDescription),
+}
+
+/// Reads the output of `nodetool describecluster` as versions from 4.0 on print it.
 ///
 /// # Errors
 /// On anything else. A replication class whose placement isn't known is named. Versions before 4.0
 /// don't print keyspaces: that is an error too.
 pub fn describecluster(text: &str) -> Result<ClusterDescription, ParseError> {
     let mut lines = Lines::new("nodetool describecluster", text);
+    let schema = schema(&mut lines)?;
+    if schema.is_all {
+        return Err(lines.at_end(KEYSPACES));
+    }
+    details(lines, schema.description)
+}
+
+/// Reads the output of `nodetool describecluster` of any version from 3.0 on.
+///
+/// # Errors
+/// On anything else; see [`describecluster`].
+pub fn describecluster_of_any_version(text: &str) -> Result<ClusterAnswer, ParseError> {
+    let mut lines = Lines::new("nodetool describecluster", text);
+    let schema = schema(&mut lines)?;
+    Ok(match schema.is_all {
+        true => ClusterAnswer::SchemaOnly(schema.description),
+        false => ClusterAnswer::Whole(details(lines, schema.description)?),
+    })
+}
+
+struct Schema {
+    description: SchemaDescription,
+    /// Whether nothing follows.
+    is_all: bool,
+}
+
+/// Reads what all versions print, up to the header of the next section where there is one.
+fn schema(lines: &mut Lines<'_>) -> Result<Schema, ParseError> {
     lines.literal("Cluster Information:")?;
     let (_, name) = lines.field("\tName: ")?;
     lines.field("\tSnitch: ")?;
-    lines.field("\tDynamicEndPointSnitch: ")?;
+    // Not in 3.0, nor in the first of 3.11.
+    let line = lines.require("`Partitioner: …`")?;
+    if !line.text.starts_with("\tDynamicEndPointSnitch: ") {
+        lines.put_back(line);
+    }
     let (line, class) = lines.field("\tPartitioner: ")?;
     let partitioner = class.rsplit('.').next().unwrap_or(class);
     if partitioner.is_empty() {
         return Err(lines.unexpected(line, "a partitioner's class"));
     }
     lines.literal("\tSchema versions:")?;
-    let mut schema_versions = versions(&mut lines, "Stats for all nodes:", "\t\t", SCHEMA_VERSION)?;
+    let end = "Stats for all nodes:";
+    let (mut schema_versions, found) = versions(lines, end, "\t\t", SCHEMA_VERSION)?;
     let unreachable = schema_versions.remove("UNREACHABLE").unwrap_or_default();
+    if !found && schema_versions.is_empty() {
+        // The node that was asked has one.
+        return Err(lines.at_end(SCHEMA_VERSION));
+    }
+    let description = SchemaDescription {
+        name: ClusterName::new(name),
+        partitioner: partitioner.into(),
+        schema_versions,
+        unreachable,
+    };
+    Ok(Schema { description, is_all: !found })
+}
+
+/// Reads what follows the schema versions from 4.0 on.
+fn details(
+    mut lines: Lines<'_>,
+    schema: SchemaDescription,
+) -> Result<ClusterDescription, ParseError> {
     let data_centers = stats(&mut lines)?;
     lines.literal("Database versions:")?;
     let expected = "a release version `5.0.4: [addresses]`";
-    let mut versions = versions(&mut lines, "Keyspaces:", "\t", expected)?;
+    let (mut versions, found) = versions(&mut lines, "Keyspaces:", "\t", expected)?;
+    if !found {
+        return Err(lines.at_end(KEYSPACES));
+    }
     // Gossip hasn't told the version of these nodes yet.
     versions.remove("");
     let keyspaces = keyspaces(&mut lines)?;
@@ -90,9 +167,10 @@ pub fn describecluster(text: &str) -> Result<ClusterDescription, ParseError> {
         }
         lines.finish()?;
     }
+    let SchemaDescription { name, partitioner, schema_versions, unreachable } = schema;
     Ok(ClusterDescription {
-        name: ClusterName::new(name),
-        partitioner: partitioner.into(),
+        name,
+        partitioner,
         schema_versions,
         unreachable,
         data_centers,
@@ -102,18 +180,28 @@ pub fn describecluster(text: &str) -> Result<ClusterDescription, ParseError> {
 }
 
 /// Reads versions with their nodes, an empty line after each, up to the header of the next section.
+/// False where the output ends instead, behind the empty line after a version.
 fn versions(
     lines: &mut Lines<'_>,
     end: &str,
     indent: &str,
     expected: &str,
-) -> Result<BTreeMap<String, Vec<Address>>, ParseError> {
+) -> Result<(BTreeMap<String, Vec<Address>>, bool), ParseError> {
     let mut versions = BTreeMap::new();
+    let mut whole = false;
     loop {
-        lines.skip_empty()?;
-        let line = lines.require(KEYSPACES)?;
+        let line = match lines.next()? {
+            None if whole => return Ok((versions, false)),
+            None => return Err(lines.at_end(KEYSPACES)),
+            Some(line) if line.text.trim().is_empty() => {
+                whole = true;
+                continue;
+            }
+            Some(line) => line,
+        };
+        whole = false;
         if line.text == end {
-            return Ok(versions);
+            return Ok((versions, true));
         }
         let read = line
             .text
@@ -185,7 +273,8 @@ fn keyspaces(lines: &mut Lines<'_>) -> Result<Vec<Keyspace>, ParseError> {
         }
         keyspaces.push(keyspace);
     }
-    // Every node has these two, and they come last: without them the list is cut.
+    // Every node has these two. 4.1 and 5.0 print them last, so that without them the list is cut;
+    // 4.0 prints them first.
     let local = |name: &str| {
         keyspaces.iter().any(|k| k.name.as_str() == name && k.replication == Replication::Local)
     };

@@ -1,7 +1,7 @@
 //! A replication strategy with its options, as `describecluster` prints it:
 //! `NetworkTopologyStrategy {dc1=3, dc2=3/1}`.
-use crate::{DataCenter, Replication, ReplicationFactor};
-use alloc::{collections::BTreeMap, format, string::String};
+use crate::{DataCenter, Keyspace, KeyspaceName, Replication, ReplicationFactor};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 /// Reads a strategy. The error is what should have been there, in words for
 /// [`ParseError`](super::ParseError).
@@ -24,6 +24,74 @@ pub(super) fn replication(text: &str) -> Result<Replication, String> {
             "a replication class whose placement is known (not `{}`)",
             super::error::shorten(other)
         )),
+    }
+}
+
+/// Makes a replication of a class, with or without its package, and of its options in any order, as
+/// `system_schema.keyspaces` has them. The error as with [`replication`].
+pub(super) fn from_options(
+    class: &str,
+    options: &[(String, String)],
+) -> Result<Replication, String> {
+    let class = class.strip_prefix("org.apache.cassandra.locator.").unwrap_or(class);
+    match class {
+        "NetworkTopologyStrategy" => {
+            let mut factors = BTreeMap::new();
+            for (name, value) in options {
+                let factor = factor(value).filter(|_| !name.is_empty());
+                let factor = factor.ok_or("options `DC: N` for NetworkTopologyStrategy")?;
+                if name == "replication_factor" || factors.contains_key(name.as_str()) {
+                    return Err("every data center once".into());
+                }
+                factors.insert(name.as_str(), factor);
+            }
+            let named = factors.into_iter().map(|(name, factor)| (DataCenter::new(name), factor));
+            Ok(Replication::NetworkTopology(named.collect()))
+        }
+        "SimpleStrategy" => match options {
+            [(name, value)] if name == "replication_factor" => {
+                let factor = factor(value).ok_or("a number of replicas")?;
+                Ok(Replication::Simple(factor))
+            }
+            _ => Err("one option `replication_factor`".into()),
+        },
+        _ => {
+            let options: Vec<String> = options.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            replication(&format!("{class} {{{}}}", options.join(", ")))
+        }
+    }
+}
+
+/// Reads what a person says of a keyspace (`--rf`): `shop:dc1=3,dc2=3` under NetworkTopologyStrategy,
+/// `shop=3` under SimpleStrategy.
+///
+/// # Errors
+/// What is wrong with it, for a person.
+pub fn replication_by_hand(text: &str) -> Result<Keyspace, String> {
+    let wrong = || "KEYSPACE:DC=N[,DC=N], or KEYSPACE=N for SimpleStrategy";
+    let name_end = text.find([':', '=']).ok_or_else(wrong)?;
+    let (name, rest) = text.split_at(name_end);
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(wrong().into());
+    }
+    let replication = match rest.strip_prefix(':') {
+        None => Replication::Simple(factor(&rest[1..]).ok_or_else(wrong)?),
+        Some(options) => {
+            let factors = factors(&options.replace(',', ", ")).map_err(|_| wrong())?;
+            if factors.is_empty() {
+                return Err(wrong().into());
+            }
+            Replication::NetworkTopology(factors)
+        }
+    };
+    let none = match &replication {
+        Replication::Simple(factor) => factor.all == 0,
+        Replication::NetworkTopology(factors) => factors.values().all(|factor| factor.all == 0),
+        _ => false,
+    };
+    match none {
+        true => Err("a keyspace has one replica at least".into()),
+        false => Ok(Keyspace { name: KeyspaceName::new(name), replication }),
     }
 }
 
@@ -119,6 +187,80 @@ mod tests {
             "LocalStrategy {a=1}",
         ] {
             assert!(replication(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_of_a_table_make_the_same_replications() {
+        let read = |class: &str, options: &[(&str, &str)]| {
+            let options: Vec<_> =
+                options.iter().map(|(k, v)| (String::from(*k), String::from(*v))).collect();
+            from_options(class, &options)
+        };
+        let long = "org.apache.cassandra.locator.NetworkTopologyStrategy";
+        assert_eq!(
+            read(long, &[("dc2", "2"), ("a, b", "3")]).unwrap(),
+            Replication::NetworkTopology(BTreeMap::from([
+                (DataCenter::new("a, b"), rf(3, 0)),
+                (DataCenter::new("dc2"), rf(2, 0)),
+            ]))
+        );
+        assert_eq!(
+            read("SimpleStrategy", &[("replication_factor", "3")]).unwrap(),
+            Replication::Simple(rf(3, 0))
+        );
+        assert_eq!(
+            read("org.apache.cassandra.locator.LocalStrategy", &[]).unwrap(),
+            Replication::Local
+        );
+        for (class, options) in [
+            ("TierStrategy", &[("a", "1")][..]),
+            ("com.example.NetworkTopologyStrategy", &[("dc1", "1")]),
+            (long, &[("dc1", "x")]),
+            (long, &[("dc1", "1"), ("dc1", "1")]),
+            (long, &[("replication_factor", "3")]),
+            ("SimpleStrategy", &[("replication_factor", "3"), ("dc1", "3")]),
+            ("SimpleStrategy", &[]),
+            ("LocalStrategy", &[("a", "1")]),
+        ] {
+            assert!(read(class, options).is_err(), "{class} {options:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_can_say_how_a_keyspace_is_replicated() {
+        let shop = replication_by_hand("shop:dc1=3,dc 2=3/1").unwrap();
+        assert_eq!(shop.name.as_str(), "shop");
+        assert_eq!(
+            shop.replication,
+            Replication::NetworkTopology(BTreeMap::from([
+                (DataCenter::new("dc1"), rf(3, 0)),
+                (DataCenter::new("dc 2"), rf(3, 1)),
+            ]))
+        );
+        let named = replication_by_hand("shop:eu:west=3").unwrap();
+        assert!(
+            matches!(named.replication, Replication::NetworkTopology(f) if f.contains_key(&DataCenter::new("eu:west")))
+        );
+        assert_eq!(replication_by_hand("s=2").unwrap().replication, Replication::Simple(rf(2, 0)));
+        for text in [
+            "",
+            "shop",
+            "shop:",
+            "shop=",
+            "shop=x",
+            "shop=0",
+            "=3",
+            ":dc1=3",
+            "shop:dc1",
+            "shop:dc1=",
+            "shop:dc1=0",
+            "shop:dc1=3,dc1=2",
+            "shop:dc1=3,",
+            "a b=3",
+            "shop=3,dc1=3",
+        ] {
+            assert!(replication_by_hand(text).is_err(), "{text}");
         }
     }
 }

@@ -20,7 +20,8 @@ impl Call<'_> {
         for seen in &view {
             let address = self.address(seen.node);
             if seen.node == self.node || (seen.up && self.cluster.answers(seen.node)) {
-                let version = world.schema_version(self.cluster.node(seen.node).other_schema);
+                let version =
+                    world.schema_version(seen.node, self.cluster.node(seen.node).other_schema);
                 versions.entry(version).or_default().push(address);
             } else {
                 unreachable.push(address);
@@ -32,6 +33,9 @@ impl Call<'_> {
         for (version, addresses) in groups {
             let _ = writeln!(out, "\t\t{version}: [{}]\n", addresses.join(", "));
         }
+        if self.version() < Version::V4_0_17 {
+            return out;
+        }
         let live = view.iter().filter(|seen| seen.up).count();
         let _ = writeln!(
             out,
@@ -39,7 +43,7 @@ impl Call<'_> {
             view.len() - live
         );
         let meaningless = self.keyspace.is_none() && self.ownership() == Err(MEANINGLESS);
-        if meaningless && world.spec.version == Version::V4_1_9 {
+        if meaningless && self.version() != Version::V5_0_4 {
             let _ = writeln!(out, "Error: {MEANINGLESS}");
         }
         let mut dcs: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -52,19 +56,21 @@ impl Call<'_> {
         for (dc, (nodes, down)) in dcs {
             let _ = writeln!(out, "\t{dc} #Nodes: {nodes} #Down: {down}");
         }
-        let all: Vec<String> =
-            view.iter().map(|seen| format!("{}:7000", world.members[seen.node].address)).collect();
-        let _ = writeln!(
-            out,
-            "\nDatabase versions:\n\t{}: [{}]\n\nKeyspaces:",
-            world.spec.version,
-            all.join(", ")
-        );
+        let mut releases: BTreeMap<Version, Vec<String>> = BTreeMap::new();
+        for seen in &view {
+            let address = format!("{}:7000", world.members[seen.node].address);
+            releases.entry(world.spec.version_of(seen.node)).or_default().push(address);
+        }
+        out.push_str("\nDatabase versions:\n");
+        for (release, addresses) in releases {
+            let _ = writeln!(out, "\t{release}: [{}]\n", addresses.join(", "));
+        }
+        out.push_str("Keyspaces:\n");
         for keyspace in &world.spec.keyspaces {
             let _ =
                 writeln!(out, "\t{} -> Replication class: {}", keyspace.name, keyspace.replication);
         }
-        if meaningless && world.spec.version == Version::V5_0_4 {
+        if meaningless && self.version() == Version::V5_0_4 {
             let _ = writeln!(out, "\nNote: {MEANINGLESS}");
         }
         out
@@ -86,26 +92,49 @@ impl Call<'_> {
             let heartbeat = state.uptime_s(self.now) + 60;
             let _ = writeln!(out, "/{}", self.address(seen.node));
             let _ = writeln!(out, "  generation:{}\n  heartbeat:{heartbeat}", state.generation);
+            let old = self.version() < Version::V4_0_17;
+            if old {
+                let _ = writeln!(out, "  STATUS:22:{status}");
+            }
             let _ = writeln!(out, "  LOAD:{}:{}.0", heartbeat - 10, member.load_bytes);
-            let _ = writeln!(out, "  SCHEMA:17:{}", world.schema_version(state.other_schema));
+            let schema = world.schema_version(seen.node, state.other_schema);
+            let _ = writeln!(out, "  SCHEMA:17:{schema}");
             let _ = writeln!(out, "  DC:13:{}\n  RACK:15:{}", member.dc, member.rack);
-            let _ = writeln!(
-                out,
-                "  RELEASE_VERSION:6:{}\n  NET_VERSION:2:12\n  HOST_ID:3:{}",
-                world.spec.version, member.host_id
-            );
+            let release = world.spec.version_of(seen.node);
+            let _ = writeln!(out, "  RELEASE_VERSION:6:{release}");
+            if old {
+                let _ = writeln!(out, "  INTERNAL_IP:8:{0}\n  RPC_ADDRESS:4:{0}", member.address);
+            }
+            let net = if old { 11 } else { 12 };
+            let _ = writeln!(out, "  NET_VERSION:2:{net}\n  HOST_ID:3:{}", member.host_id);
             let _ = writeln!(out, "  RPC_READY:25:{serving}");
-            let _ = writeln!(
-                out,
-                "  INTERNAL_ADDRESS_AND_PORT:9:{0}:7000\n  NATIVE_ADDRESS_AND_PORT:4:{0}:9042",
-                member.address
-            );
-            let _ = writeln!(
-                out,
-                "  STATUS_WITH_PORT:22:{status}\n  SSTABLE_VERSIONS:7:big-nb\n  TOKENS:21:<hidden>"
-            );
+            if !old {
+                let _ = writeln!(
+                    out,
+                    "  INTERNAL_ADDRESS_AND_PORT:9:{0}:7000\n  NATIVE_ADDRESS_AND_PORT:4:{0}:9042",
+                    member.address
+                );
+                let _ =
+                    writeln!(out, "  STATUS_WITH_PORT:22:{status}\n  SSTABLE_VERSIONS:7:big-nb");
+            }
+            out.push_str("  TOKENS:21:<hidden>\n");
         }
         out.push('\n');
+        out
+    }
+
+    /// `tablestats`: every keyspace with one table.
+    pub(super) fn tablestats(&self) -> String {
+        let keyspaces = &self.world.spec.keyspaces;
+        let colon = if self.version() < Version::V5_0_4 { " :" } else { ":" };
+        let mut out = format!("Total number of tables: {}\n----------------\n", keyspaces.len());
+        for keyspace in keyspaces {
+            let _ = writeln!(
+                out,
+                "Keyspace{colon} {}\n\tRead Count: 0\n\tRead Latency: NaN ms\n\tWrite Count: 0\n\tWrite Latency: NaN ms\n\tPending Flushes: 0\n\t\tTable: t\n\t\tSSTable count: 0\n\t\tSpace used (live): 0\n\t\tDropped Mutations: 0\n\n----------------",
+                keyspace.name
+            );
+        }
         out
     }
 

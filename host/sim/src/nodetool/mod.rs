@@ -13,6 +13,7 @@ use crate::cluster::{Cluster, Phase};
 use crate::members::Member;
 use crate::placement::fraction;
 use crate::requests::Reply;
+use crate::spec::Version;
 use crate::world::World;
 
 /// How a node's nodetool can be broken.
@@ -56,6 +57,11 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// The release of the node that is asked.
+    fn version(&self) -> Version {
+        self.world.spec.version_of(self.node)
+    }
+
     fn member(&self) -> &Member {
         &self.world.members[self.node]
     }
@@ -131,7 +137,7 @@ fn arguments(argv: &[String]) -> Arguments<'_> {
     parsed
 }
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "cleanup",
     "compactionstats",
     "describecluster",
@@ -153,6 +159,7 @@ const COMMANDS: [&str; 23] = [
     "statusbinary",
     "statusgossip",
     "statushandoff",
+    "tablestats",
     "version",
     "help",
 ];
@@ -231,7 +238,8 @@ impl Call<'_> {
                 let mb = self.cluster.node(self.node).compaction_throughput;
                 Reply::out(format!("Current compaction throughput: {mb} MB/s\n"))
             }
-            "version" => Reply::out(format!("ReleaseVersion: {}\n", self.world.spec.version)),
+            "tablestats" => Reply::out(self.tablestats()),
+            "version" => Reply::out(format!("ReleaseVersion: {}\n", self.version())),
             // flush and cleanup: done before anybody could ask, and silent as the real ones.
             _ => Reply::out(""),
         }

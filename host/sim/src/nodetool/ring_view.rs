@@ -76,7 +76,7 @@ impl Call<'_> {
                 "",
             );
         };
-        let schema = world.schema_version(self.cluster.node(self.node).other_schema);
+        let schema = world.schema_version(self.node, self.cluster.node(self.node).other_schema);
         let mut out = format!("Schema Version:{schema}\nTokenRange: \n");
         let Some((keyspace, ranges)) = world
             .spec
@@ -85,7 +85,7 @@ impl Call<'_> {
             .zip(&world.held)
             .find(|(keyspace, _)| keyspace.name == name)
         else {
-            return Reply::of(2, out, no_such_keyspace(name, world.spec.version));
+            return Reply::of(2, out, no_such_keyspace(name, self.version()));
         };
         let local;
         let ranges = if keyspace.replication == Replication::Local {
@@ -144,6 +144,8 @@ impl Call<'_> {
 
 fn no_such_keyspace(name: &str, version: Version) -> String {
     let (outer, inner) = match version {
+        Version::V3_11_17 => (1940, 1920),
+        Version::V4_0_17 => (2272, 2248),
         Version::V4_1_9 => (2430, 2406),
         Version::V5_0_4 => (2578, 2554),
     };

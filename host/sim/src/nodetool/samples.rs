@@ -47,7 +47,7 @@ impl Sample {
             .next()
             .unwrap()
             .to_owned();
-        text.replace(&schema, &self.world.schema_version(false))
+        text.replace(&schema, &self.world.schema_version(0, false))
     }
 
     async fn printed(&self, command: &str) -> Reply {
@@ -116,6 +116,19 @@ fn without_numbers(text: &str) -> String {
     out
 }
 
+/// The addresses of each list in order, which means nothing in 4.0.
+fn lists_in_order(text: &str) -> String {
+    let line = |line: &str| match line.split_once(": [") {
+        Some((name, list)) => {
+            let mut items: Vec<&str> = list.trim_end_matches(']').split(", ").collect();
+            items.sort_unstable();
+            format!("{name}: [{}]\n", items.join(", "))
+        }
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
 fn members(status: &str, ring: &str, gossip: &str) -> Vec<Member> {
     let mut dc = "";
     let mut members = Vec::new();
@@ -171,8 +184,17 @@ fn keyspaces(describecluster: &str) -> Vec<KeyspaceSpec> {
         .collect()
 }
 
-const ALL: [(Version, &str); 3] =
-    [(Version::V5_0_4, "normal"), (Version::V5_0_4, "2dc"), (Version::V4_1_9, "normal")];
+/// Samples of the commands that matter most.
+const ALL: [(Version, &str); 5] = [
+    (Version::V5_0_4, "normal"),
+    (Version::V5_0_4, "2dc"),
+    (Version::V4_1_9, "normal"),
+    (Version::V4_0_17, "normal"),
+    (Version::V4_0_17, "2dc"),
+];
+
+/// Samples of every command.
+const WHOLE: [(Version, &str); 3] = [ALL[0], ALL[1], ALL[2]];
 
 #[tokio::test]
 async fn status_prints_the_bytes_of_real_nodes() {
@@ -180,7 +202,9 @@ async fn status_prints_the_bytes_of_real_nodes() {
         let sample = Sample::load(version, state);
         sample.same_lines("status", "status").await;
         sample.same_lines("status app_rf3", "status_ks").await;
-        sample.same_lines("status app_rf1", "status_ks_rf1").await;
+        if version != Version::V4_0_17 {
+            sample.same_lines("status app_rf1", "status_ks_rf1").await;
+        }
         // Between the two 4.1.9 files the loads have changed.
         if version == Version::V5_0_4 {
             sample.same_lines("-h 127.0.0.1 -p 7199 -pp status", "status_port").await;
@@ -226,8 +250,8 @@ async fn the_cluster_is_described_as_by_real_nodes() {
     for (version, state) in ALL {
         let sample = Sample::load(version, state);
         assert_eq!(
-            text(&sample.printed("describecluster").await),
-            sample.expected("describecluster.txt"),
+            lists_in_order(&text(&sample.printed("describecluster").await)),
+            lists_in_order(&sample.expected("describecluster.txt")),
             "{version} {state}"
         );
     }
@@ -240,13 +264,15 @@ async fn a_node_describes_itself_as_real_ones_do() {
         sample.same_shape("info", "info").await;
         sample.same_shape("info -T", "info_T").await;
         sample.same_shape("netstats", "netstats").await;
-        sample.same_shape("getcompactionthroughput", "getcompactionthroughput").await;
+        if version != Version::V4_0_17 {
+            sample.same_shape("getcompactionthroughput", "getcompactionthroughput").await;
+        }
     }
 }
 
 #[tokio::test]
 async fn short_answers_are_those_of_real_nodes() {
-    for (version, state) in ALL {
+    for (version, state) in WHOLE {
         let sample = Sample::load(version, state);
         for command in
             ["statusbinary", "statusgossip", "statusbackup", "statushandoff", "version", "getseeds"]
@@ -258,7 +284,7 @@ async fn short_answers_are_those_of_real_nodes() {
 
 #[tokio::test]
 async fn mistakes_are_told_as_by_real_nodes() {
-    for (version, state) in ALL {
+    for (version, state) in WHOLE {
         let sample = Sample::load(version, state);
         let reply = sample.printed("nosuchcommand").await;
         assert_eq!((text(&reply), reply.code), (sample.expected("badcmd.txt"), 1));

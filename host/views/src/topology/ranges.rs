@@ -1,5 +1,4 @@
 //! Every range of a keyspace.
-use super::replication;
 use quorate_ring::{Doubt, Keyspace, NodeId, Replication, Token, Topology};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -37,7 +36,7 @@ pub fn ranges_json(topology: &Topology, keyspace: &Keyspace) -> String {
     let mut text = format!(
         "{{\"format\":1,\"keyspace\":{},\"replication\":{},\"doubts\":{},\"ranges\":[",
         json!(keyspace.name.as_str()),
-        json!(replication(&keyspace.replication)),
+        json!(keyspace.replication.to_string()),
         json!(doubts),
     );
     let mut first = true;

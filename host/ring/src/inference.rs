@@ -1,0 +1,183 @@
+//! How a keyspace is replicated where no node says it: read off its ranges.
+//!
+//! Before 4.0 nodetool shows who holds each range and nothing else. A data center with more nodes than a range
+//! has replicas there has exactly so many. One in which every node holds every range may be configured for
+//! more than it has nodes: its factor stays open. Whether NetworkTopologyStrategy or SimpleStrategy placed the
+//! ranges is told by placing them both ways; where both fit, both count.
+use crate::{
+    DataCenter, Keyspace, KeyspaceName, Mode, NodeId, Replication, ReplicationFactor, Topology,
+    TopologyError, parse::Described,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use serde::{Deserialize, Serialize};
+
+/// A keyspace whose replication nobody tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inferred {
+    /// The keyspace.
+    pub keyspace: KeyspaceName,
+    /// Every replication that its ranges fit, one at least; the first is the one in
+    /// [`Topology::keyspaces`]. Each has to be guarded.
+    pub readings: Vec<Reading>,
+}
+
+/// One of the replications that the ranges of a keyspace fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// With as many replicas as are shown.
+    pub replication: Replication,
+    /// Data centers where every node holds every range, so that the factor may be greater than the shown one.
+    /// Under SimpleStrategy all of them, or none.
+    pub open: BTreeSet<DataCenter>,
+}
+
+impl Reading {
+    /// What is known for certain.
+    pub fn certain(replication: Replication) -> Self {
+        Self { replication, open: BTreeSet::new() }
+    }
+}
+
+impl Topology {
+    /// What keyspace is replicated how, every reading of each. Keyspaces whose replication is told have one.
+    pub fn readings(&self) -> impl Iterator<Item = (&KeyspaceName, Reading)> {
+        self.keyspaces.iter().flat_map(|keyspace| {
+            let inferred = self.inferred.iter().find(|known| known.keyspace == keyspace.name);
+            let readings = match inferred {
+                Some(inferred) => inferred.readings.clone(),
+                None => [Reading::certain(keyspace.replication.clone())].into(),
+            };
+            readings.into_iter().map(|reading| (&keyspace.name, reading))
+        })
+    }
+
+    /// Reads the replication of a keyspace off its ranges.
+    ///
+    /// # Errors
+    /// Ranges that neither strategy places so, or that the ring doesn't have.
+    pub(crate) fn infer(
+        &self,
+        keyspace: &KeyspaceName,
+        described: &Described,
+    ) -> Result<Inferred, TopologyError> {
+        let holders = self.holders();
+        let mut readings = Vec::new();
+        for reading in [by_center(self, described, &holders), by_ring(described, &holders)] {
+            let Some(reading) = reading else { continue };
+            if self.compare(keyspace, &reading.replication, described)?.is_none() {
+                readings.push(reading);
+            }
+        }
+        match readings.is_empty() {
+            true => Err(TopologyError::UnknownReplication(keyspace.clone())),
+            false => Ok(Inferred { keyspace: keyspace.clone(), readings }),
+        }
+    }
+
+    /// Checks what a person said of a keyspace against the number of replicas that its ranges have.
+    ///
+    /// # Errors
+    /// A range has more or fewer.
+    pub(crate) fn check_given(
+        &self,
+        keyspace: &Keyspace,
+        described: &Described,
+    ) -> Result<(), TopologyError> {
+        let holders = self.holders();
+        let everywhere: u32 = holders.values().sum();
+        let wrong = |place: Option<&DataCenter>, shown: u32| TopologyError::OtherFactor {
+            keyspace: keyspace.name.clone(),
+            data_center: place.cloned(),
+            shown,
+        };
+        for range in &described.ranges {
+            let shown = self.per_center(range.endpoints.iter().copied());
+            let all: u32 = shown.values().sum();
+            match &keyspace.replication {
+                Replication::Simple(factor) if factor.all.min(everywhere) != all => {
+                    return Err(wrong(None, all));
+                }
+                Replication::NetworkTopology(factors) => {
+                    for (dc, nodes) in &holders {
+                        let given = factors.get(*dc).map_or(0, |factor| factor.all);
+                        let shown = shown.get(dc).copied().unwrap_or(0);
+                        if given.min(*nodes) != shown {
+                            return Err(wrong(Some(dc), shown));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// How many nodes of each data center can hold a range now.
+    fn holders(&self) -> BTreeMap<&DataCenter, u32> {
+        let owners: BTreeSet<NodeId> =
+            self.ring.owned().iter().map(|(_, shown)| self.ring.owner(*shown)).collect();
+        let holds = |id: &NodeId| self.node(*id).status.mode != Mode::Joining;
+        let mut holders = BTreeMap::new();
+        for id in owners.into_iter().filter(holds) {
+            *holders.entry(&self.node(id).data_center).or_default() += 1;
+        }
+        holders
+    }
+
+    fn per_center(
+        &self,
+        endpoints: impl Iterator<Item = crate::Address>,
+    ) -> BTreeMap<&DataCenter, u32> {
+        let mut counts = BTreeMap::new();
+        for id in endpoints.filter_map(|address| self.by_address(address)) {
+            *counts.entry(&self.node(id).data_center).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// As NetworkTopologyStrategy places: in each data center every range has as many replicas.
+fn by_center(
+    topology: &Topology,
+    described: &Described,
+    holders: &BTreeMap<&DataCenter, u32>,
+) -> Option<Reading> {
+    let centers: BTreeMap<_, &DataCenter> =
+        topology.ids().map(|id| topology.node(id)).map(|n| (n.address, &n.data_center)).collect();
+    let mut counts: Option<BTreeMap<&DataCenter, u32>> = None;
+    for range in &described.ranges {
+        let mut here = BTreeMap::new();
+        for endpoint in &range.endpoints {
+            *here.entry(*centers.get(endpoint)?).or_default() += 1;
+        }
+        if counts.get_or_insert_with(|| here.clone()) != &here {
+            return None;
+        }
+    }
+    let counts = counts.filter(|counts| !counts.is_empty())?;
+    let open = counts.iter().filter(|(dc, count)| holders.get(*dc) == Some(count));
+    let open = open.map(|(dc, _)| (*dc).clone()).collect();
+    let factors = counts.into_iter().map(|(dc, all)| (dc.clone(), factor(all))).collect();
+    Some(Reading { replication: Replication::NetworkTopology(factors), open })
+}
+
+/// As SimpleStrategy places: every range has as many replicas, wherever they are.
+fn by_ring(described: &Described, holders: &BTreeMap<&DataCenter, u32>) -> Option<Reading> {
+    let first = described.ranges.first()?.endpoints.len();
+    if first == 0 || described.ranges.iter().any(|range| range.endpoints.len() != first) {
+        return None;
+    }
+    let all = first as u32;
+    let open = match holders.values().sum::<u32>() == all {
+        true => holders.keys().map(|dc| (*dc).clone()).collect(),
+        false => BTreeSet::new(),
+    };
+    Some(Reading { replication: Replication::Simple(factor(all)), open })
+}
+
+fn factor(all: u32) -> ReplicationFactor {
+    ReplicationFactor { all, transient: 0 }
+}
