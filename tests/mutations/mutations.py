@@ -21,6 +21,7 @@ STATE = "host/schedule/src/state.rs"
 GATES = "host/schedule/src/gates.rs"
 REPLICATION = "host/ring/src/replication.rs"
 ASSEMBLY = "host/ring/src/assembly.rs"
+INFERENCE = "host/ring/src/inference.rs"
 
 MUTATIONS = [
     Mutation(
@@ -34,22 +35,22 @@ MUTATIONS = [
         "rf-from-endpoints",
         "RF 3 on two nodes is taken for RF 2, whose quorum is the same, and RF 5 on three for RF 3",
         SETS,
-        "        let replicas = level.replicas(factor.all);\n",
-        "        let replicas = level.replicas(found.iter().map(|s| s.natural().count()).max().unwrap_or(0) as u32);\n",
+        "            level => level.replicas(self.factor),",
+        "            level => level.replicas(members as u32),",
     ),
     Mutation(
         "ignore-pending",
         "a replica goes while another is being replaced: writes lose their quorum",
         SETS,
-        "            let need = replicas + set.pending.len() as u32;",
-        "            let need = replicas;",
+        "            let need = family.replicas(natural.len()) + set.pending.len() as u32;",
+        "            let need = family.replicas(natural.len());",
     ),
     Mutation(
         "one-data-center-only",
         "only the first data center of a keyspace is guarded",
         SETS,
-        "                factors.into_iter().map(|(dc, factor)| Key::Local(dc, factor, level)).collect()",
-        "                factors.into_iter().take(1).map(|(dc, f)| Key::Local(dc, f, level)).collect()",
+        "                factors.into_iter().map(key).collect()",
+        "                factors.into_iter().take(1).map(key).collect()",
     ),
     Mutation(
         "joining-tokens-are-natural",
@@ -139,9 +140,9 @@ MUTATIONS = [
         "phantoms-forgotten-at-quorum",
         "Cassandra counts a removed data center's replicas for QUORUM: what can't be kept isn't named",
         SETS,
-        "            living => [Key::Cluster(living, sum(&keyspace.replication).all, level)].into(),",
+        "            living => [Key::Cluster(living, sum(replication).all, level, inferred)].into(),",
         "            living => {\n                let all = sum(&living).all;\n"
-        "                [Key::Cluster(living, all, level)].into()\n            }",
+        "                [Key::Cluster(living, all, level, inferred)].into()\n            }",
     ),
     Mutation(
         "judged-by-prefix",
@@ -255,11 +256,13 @@ MUTATIONS = [
         "SimpleStrategy, which knows no data centers, is placed and counted in each: other nodes, other counts",
         SETS,
         "        Replication::Simple(_) => {\n"
-        "            let all = sum(&keyspace.replication).all;\n"
-        "            [Key::Cluster(keyspace.replication.clone(), all, level.anywhere())].into()\n",
+        "            let all = sum(replication).all;\n"
+        "            let open = !open.is_empty();\n"
+        "            [Key::Cluster(replication.clone(), all, level.anywhere(), open)].into()\n",
         "        Replication::Simple(factor) => {\n"
         "            let centers = topology.data_centers().into_iter();\n"
-        "            centers.map(|dc| Key::Local(dc.clone(), *factor, level)).collect()\n",
+        "            let open = !open.is_empty();\n"
+        "            centers.map(|dc| Key::Local(dc.clone(), *factor, level, open)).collect()\n",
     ),
     Mutation(
         "nobody-logs-in",
@@ -447,5 +450,26 @@ MUTATIONS = [
         CONFIRMATION,
         "        if ended && stable_ms >= self.policy.stable_ms {",
         "        if ended && stable_ms < u64::MAX {",
+    ),
+    Mutation(
+        "as-many-nodes-as-replicas-are-enough",
+        "3.x: RF 5 on three nodes is taken for RF 3, and one node too many goes",
+        INFERENCE,
+        "    let open = counts.iter().filter(|(dc, count)| holders.get(*dc) == Some(count));",
+        "    let open = counts.iter().filter(|(dc, count)| holders.get(*dc) == Some(count) && false);",
+    ),
+    Mutation(
+        "a-joining-node-takes-but-some-ranges",
+        "3.x: with more replicas configured than there are nodes a joining one takes every range",
+        INFERENCE,
+        "                readings.extend(more);\n",
+        "                let _ = more;\n",
+    ),
+    Mutation(
+        "one-strategy-that-fits-is-enough",
+        "3.x: where both strategies place the ranges so, the other one's pending replicas and quorum are forgotten",
+        INFERENCE,
+        "        match readings.is_empty() {\n",
+        "        readings.truncate(1);\n        match readings.is_empty() {\n",
     ),
 ]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub struct Inferred {
     /// The keyspace.
     pub keyspace: KeyspaceName,
-    /// Every replication that its ranges fit, one at least; the first is the one in
+    /// Every replication that its ranges fit, one at least; the first is the one of
     /// [`Topology::keyspaces`]. Each has to be guarded.
     pub readings: Vec<Reading>,
 }
@@ -65,16 +65,44 @@ impl Topology {
     ) -> Result<Inferred, TopologyError> {
         let holders = self.holders();
         let mut readings = Vec::new();
+        if described.ranges.iter().all(|range| range.endpoints.is_empty()) {
+            // Of data centers alone that have no node.
+            readings.push(Reading::certain(Replication::NetworkTopology(BTreeMap::new())));
+        }
         for reading in [by_center(self, described, &holders), by_ring(described, &holders)] {
             let Some(reading) = reading else { continue };
             if self.compare(keyspace, &reading.replication, described)?.is_none() {
+                let more = self.with_one_more(&reading);
                 readings.push(reading);
+                readings.extend(more);
             }
         }
         match readings.is_empty() {
             true => Err(TopologyError::UnknownReplication(keyspace.clone())),
             false => Ok(Inferred { keyspace: keyspace.clone(), readings }),
         }
+    }
+
+    /// Where a node joins a data center whose factor is open: the reading in which there are more replicas than
+    /// nodes, so that the joining one is to take every range and not some.
+    fn with_one_more(&self, reading: &Reading) -> Option<Reading> {
+        let joins = |dc: &DataCenter| {
+            let joins = |id| self.node(id).status.mode == Mode::Joining;
+            self.ids().any(|id| self.node(id).data_center == *dc && joins(id))
+        };
+        if !reading.open.iter().any(joins) {
+            return None;
+        }
+        let mut more = reading.clone();
+        match &mut more.replication {
+            Replication::NetworkTopology(factors) => {
+                let open = factors.iter_mut().filter(|(dc, _)| reading.open.contains(*dc));
+                open.for_each(|(_, factor)| factor.all += 1);
+            }
+            Replication::Simple(factor) => factor.all += 1,
+            Replication::Everywhere | Replication::Local | Replication::Meta(_) => return None,
+        }
+        Some(more)
     }
 
     /// Checks what a person said of a keyspace against the number of replicas that its ranges have.

@@ -41,7 +41,8 @@ pub struct CqlKeyspaces {
     pub keyspaces: Vec<Keyspace>,
 }
 
-/// Reads the answer. Lines before the first table that begin with `WARNING` are passed over.
+/// Reads the answer. Lines before the first table are passed over where they begin with `WARNING` or speak of
+/// paging.
 ///
 /// # Errors
 /// On anything else, a number of rows that isn't the one that is told, a replication class whose placement
@@ -85,8 +86,8 @@ fn preamble(lines: &mut Lines<'_>) -> Result<(), ParseError> {
     while let Some(line) = lines.next()? {
         let text = line.text.trim();
         let is_warning = text.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("warning"));
-        // `PAGING OFF` says that it did so, or that there was nothing to do.
-        let is_paging = text.to_ascii_lowercase().contains("query paging");
+        // `Disabled Query paging.`, `PAGING set to OFF`, by version.
+        let is_paging = text.to_ascii_lowercase().contains("paging");
         if !text.is_empty() && !is_warning && !is_paging {
             lines.put_back(line);
             break;
