@@ -221,8 +221,8 @@ fn a_cut_sample_is_never_read_as_another() {
     for (path, text) in files() {
         let Some(Ok(whole)) = read(&path, &text) else { continue };
         let lines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
-        let step = (text.len() / 400).max(1);
-        let cuts = lines.iter().copied().step_by((lines.len() / 100).max(1));
+        let step = (text.len() / 80).max(1);
+        let cuts = lines.iter().copied().step_by((lines.len() / 25).max(1));
         for at in cuts.chain((0..text.len()).step_by(step)) {
             let at = text.floor_char_boundary(at);
             // Rightly so: the whole of what 3.x prints. Who reads it asks for the version as well.
