@@ -76,9 +76,9 @@ impl DiscoverError {
     }
 }
 
-/// Reads the cluster from the first seed that answers, versions before 4.0 with what was `given`. A seed that can't be reached, or whose nodetool
-/// doesn't run, is passed over; one that prints what can't be understood ends the search, because
-/// another might be misread in the same way.
+/// Reads the cluster from the first seed that answers, versions before 4.0 with what was `given`. A seed that
+/// can't be reached, or whose nodetool doesn't run, is passed over; one that prints what can't be understood
+/// ends the search, because another might be misread in the same way.
 ///
 /// # Errors
 /// What can't be read, and where.

@@ -42,16 +42,7 @@ pub(crate) async fn older(
     let names = nodetool.ask(seed, &["tablestats"], parse::keyspaces_of_tablestats);
     let (release, gossip, names) =
         tokio::try_join!(release, gossip, names).map_err(DiscoverError::Nodetool)?;
-    if !is_before_4(&release) {
-        let error = ParseError {
-            command: "nodetool describecluster".into(),
-            line_number: 0,
-            line: None,
-            expected: format!("the keyspaces, which {release} prints (is the output cut?)"),
-        };
-        let host = seed.host.clone();
-        return Err(DiscoverError::Nodetool(NodetoolError::Unreadable { host, error }));
-    }
+    whole_for(&seed.host, &release).map_err(DiscoverError::Nodetool)?;
     let mut older = Older {
         cluster: description(schema, rows, &gossip),
         unknown: names.into_iter().filter(|name| !LOCAL.contains(&name.as_str())).collect(),
@@ -82,10 +73,20 @@ pub(crate) async fn all_ranges(
     describe(nodetool, seed, named).await
 }
 
-/// Whether `describecluster` of this release tells neither keyspaces nor versions.
-pub(crate) fn is_before_4(release: &str) -> bool {
+/// Schema versions are the whole of what `describecluster` tells before 4.0. Of a later release they are what is
+/// left of an output that was cut.
+pub(crate) fn whole_for(host: &str, release: &str) -> Result<(), NodetoolError> {
     let major = release.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    major.is_some_and(|major| major < 4)
+    if major.is_some_and(|major| major < 4) {
+        return Ok(());
+    }
+    let error = ParseError {
+        command: "nodetool describecluster".into(),
+        line_number: 0,
+        line: None,
+        expected: format!("the keyspaces, which {release} prints (is the output cut?)"),
+    };
+    Err(NodetoolError::Unreadable { host: host.to_owned(), error })
 }
 
 /// The nodes that gossip knows, by their release.

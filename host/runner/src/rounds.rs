@@ -1,9 +1,12 @@
 //! One observation round: every observer and every waiting node asked at the same time.
-use crate::{Nodetool, NodetoolError, older::releases};
+use crate::{
+    Nodetool, NodetoolError,
+    older::{releases, whole_for},
+};
 use quorate_ports::{Clock, Target};
 use quorate_ring::{
     Address, NodeId, NodeStatus, RingShape, Topology,
-    parse::{self, ClusterAnswer, ParseError, StatusRow},
+    parse::{self, ClusterAnswer, StatusRow},
 };
 use quorate_schedule::{Round, RoundRequest, SchemaView, SelfAnswer, SelfView, View};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -210,9 +213,11 @@ impl Rounds {
                 Ok(schema(&self.topology, &told.schema_versions, &told.versions))
             }
             ClusterAnswer::SchemaOnly(told) => {
-                let asked = self.nodetool.ask(target, &["gossipinfo"], parse_old_gossip);
-                let releases = asked.await?;
-                Ok(schema(&self.topology, &told.schema_versions, &releases))
+                let release = self.nodetool.ask(target, &["version"], parse::version);
+                let gossip = self.nodetool.ask(target, &["gossipinfo"], parse::gossipinfo);
+                let (release, gossip) = tokio::try_join!(release, gossip)?;
+                whole_for(&target.host, &release)?;
+                Ok(schema(&self.topology, &told.schema_versions, &releases(&gossip)))
             }
         }
     }
@@ -256,11 +261,6 @@ impl Rounds {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Who runs which release, as a node before 4.0 knows it.
-fn parse_old_gossip(text: &str) -> Result<BTreeMap<String, Vec<Address>>, ParseError> {
-    parse::gossipinfo(text).map(|gossip| releases(&gossip))
 }
 
 fn schema(
