@@ -182,7 +182,7 @@ async fn a_hosts_alias_leads_to_its_name_port_user_and_key() {
     server.authorize_nobody();
     server.authorize(&key.with_extension("pub"));
     server.configure(&format!(
-        "Host db1\n  HostName 127.0.0.1\n  Port {}\n  User {}\n  IdentityFile \"~/other key\"\nHost far\n  ProxyJump db1\n",
+        "Host db1\n  HostName 127.0.0.1\n  Port {}\n  User {}\n  IdentityFile \"~/other key\"\nHost far\n  KnownHostsCommand x\n",
         server.port,
         user()
     ));
@@ -193,5 +193,5 @@ async fn a_hosts_alias_leads_to_its_name_port_user_and_key() {
     assert_eq!(client.query_at("db1", &["true"]).await.unwrap().exit, Exit::Code(0));
     let error = client.query_at("far", &["true"]).await.unwrap_err();
     assert_eq!(error.kind, FaultKind::Configuration);
-    assert!(error.message.contains("config:7: proxyjump"), "{error}");
+    assert!(error.message.contains("config:7: knownhostscommand"), "{error}");
 }

@@ -6,7 +6,9 @@
 mod actions;
 mod breaks;
 mod connections;
+mod errors;
 mod host_keys;
+mod jumps;
 mod logins;
 mod queries;
 mod server;

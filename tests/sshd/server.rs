@@ -377,3 +377,43 @@ impl Watch {
         }
     }
 }
+
+/// An agent that ends with the test.
+pub(crate) struct Agent {
+    pub(crate) socket: PathBuf,
+    child: Child,
+}
+
+impl Agent {
+    pub(crate) fn start(directory: &Path) -> Self {
+        let socket = directory.join("agent");
+        let child = Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("the agent", || socket.exists());
+        Self { socket, child }
+    }
+
+    pub(crate) fn add(&self, key: &Path) {
+        let status = Command::new("ssh-add")
+            .arg("-q")
+            .arg(key)
+            .env("SSH_AUTH_SOCK", &self.socket)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}

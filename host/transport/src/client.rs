@@ -4,7 +4,6 @@ use crate::{
     known_hosts::{Accepted, HostKeys},
     options::Notice,
 };
-use quorate_ports::FaultKind;
 use russh::{
     client::{DisconnectReason, Handler},
     keys::PublicKeyOrCertificate,
@@ -58,16 +57,17 @@ impl Handler for Client {
         &mut self,
         shown: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
-        // Certificates are never offered to be shown, so that one here is a server out of order.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else {
-            return Err(HandshakeError::HostKey(Fault::new(
-                FaultKind::HostKey,
-                "it shows a certificate that was not asked for",
-            )));
+        let host_keys = self.host_keys.clone();
+        let shown = match shown {
+            PublicKeyOrCertificate::PublicKey { key, hash_alg } => {
+                PublicKeyOrCertificate::PublicKey { key: key.clone(), hash_alg: *hash_alg }
+            }
+            PublicKeyOrCertificate::Certificate(certificate) => {
+                PublicKeyOrCertificate::Certificate(certificate.clone())
+            }
         };
-        let (host_keys, key) = (self.host_keys.clone(), key.clone());
         // Files are read and, for a new host, locked and written.
-        let judged = tokio::task::spawn_blocking(move || host_keys.judge(&key)).await;
+        let judged = tokio::task::spawn_blocking(move || host_keys.judge(&shown)).await;
         match judged.map_err(|error| russh::Error::IO(std::io::Error::other(error)))? {
             Ok(Accepted::Known) => Ok(true),
             Ok(Accepted::Told(text)) => {

@@ -1,11 +1,12 @@
 //! From a host's configuration to a session that is logged in.
 use crate::{
     client::{Client, Farewell, HandshakeError},
-    config::HostConfig,
+    config::{HostConfig, name_of},
+    dial::{Dialled, TIMED_OUT, dial},
     fault::{Fault, one_line},
     known_hosts::HostKeys,
+    links::{Link, Links},
     login::login,
-    options::Notice,
     tether::{Tether, tether},
 };
 use quorate_ports::FaultKind;
@@ -17,22 +18,21 @@ use std::{
     borrow::Cow,
     hash::{BuildHasher, Hasher, RandomState},
     io,
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 use tokio::{
-    net::{TcpStream, lookup_host},
-    sync::{Semaphore, SemaphorePermit},
+    sync::SemaphorePermit,
     time::{sleep, timeout},
 };
 
-/// A person may have to touch a token or confirm in a dialog.
-const LOGIN: Duration = Duration::from_secs(60);
 /// Silence after which the server is asked for a sign of life; three without an answer end the session.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Tries of a connection that is refused, unreachable or dropped: points that each failure costs some of.
 const PATIENCE: u32 = 6;
+/// Tries at a server that drops connections while others get through: sshd's `MaxStartups` drops at random, and more often the
+/// more there are.
+const CROWDED: u32 = 24;
 
 /// A session that is logged in.
 pub(crate) struct Session {
@@ -44,28 +44,42 @@ pub(crate) struct Session {
     pub(crate) _tether: Tether,
 }
 
-/// Connects and logs in; tries again what may pass: a refusal, no route, a banner that doesn't come (sshd's
-/// `MaxStartups` drops connections at random).
+/// Connects and logs in, through jump hosts where there are some; tries again what may pass: a refusal, no route, a banner that
+/// doesn't come (sshd's `MaxStartups` drops connections at random).
 ///
 /// # Errors
-/// The last one, when patience ends; at once what won't pass: a refused host key or login.
+/// The last one, when patience ends; at once what won't pass: a refused host key or login, a jump host that can't be reached.
 pub(crate) async fn connect(
+    links: &Links,
+    hops: &[HostConfig],
     config: &HostConfig,
-    handshakes: &Semaphore,
-    notice: &Notice,
 ) -> Result<Session, Fault> {
-    let mut patience = PATIENCE;
+    let mut patience = PATIENCE.max(config.attempts.saturating_mul(3));
     let mut delay = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    let mut crowded = 0;
     loop {
-        let permit = handshakes.acquire().await;
-        let fault = match attempt(config, notice).await {
-            Ok(session) => return Ok(session),
+        // Before the turn for the handshake: the jump host's needs a turn as well.
+        let jump = match hops {
+            [] => None,
+            hops => Some(links.hop(hops).await?),
+        };
+        let others = links.logins();
+        let permit = links.handshakes.acquire().await;
+        let fault = match attempt(links, jump, config).await {
+            Ok(session) => {
+                links.logged_in();
+                return Ok(session);
+            }
             Err(fault) => fault,
         };
         drop::<Result<SemaphorePermit<'_>, _>>(permit);
         let cost = match fault.kind {
             FaultKind::Unreachable if fault.message.contains(TIMED_OUT) => 3,
             FaultKind::Unreachable => 2,
+            FaultKind::Disconnected if links.logins() != others && crowded < CROWDED => {
+                crowded += 1;
+                0
+            }
             // Dropped before the login: likely chance, and quick to try again.
             FaultKind::Disconnected => 1,
             _ => return Err(fault),
@@ -101,104 +115,106 @@ impl Backoff {
     }
 }
 
-const TIMED_OUT: &str = "no answer";
-
-async fn attempt(config: &HostConfig, notice: &Notice) -> Result<Session, Fault> {
-    let stream = tcp(config).await?;
-    let address = stream.peer_addr().ok();
-    let where_to = address.map_or_else(|| config.host_name.clone(), |address| address.to_string());
+async fn attempt(
+    links: &Links,
+    jump: Option<Arc<Link>>,
+    config: &HostConfig,
+) -> Result<Session, Fault> {
+    let Dialled { stream, place, said } = dial(config, jump).await?;
     let (tether, stream) = tether(stream);
     let host_keys = HostKeys::new(config);
     let farewell = Farewell::default();
+    let (keys, certificates) = host_keys.preferred();
     let ssh = Arc::new(Config {
-        preferred: Preferred { key: Cow::Owned(host_keys.preferred()), ..Preferred::DEFAULT },
+        preferred: Preferred {
+            key: Cow::Owned(keys),
+            host_key_certificates: Cow::Owned(certificates),
+            ..Preferred::DEFAULT
+        },
         keepalive_interval: Some(KEEP_ALIVE),
         keepalive_max: 3,
         ..Config::default()
     });
-    let client = Client { host_keys, notice: notice.clone(), farewell: farewell.clone() };
-    let mut handle = match timeout(config.connect_timeout, connect_stream(ssh, stream, client))
-        .await
-    {
-        Ok(Ok(handle)) => handle,
-        Ok(Err(HandshakeError::HostKey(fault))) => return Err(fault),
-        Ok(Err(HandshakeError::Ssh(error))) => return Err(handshake_fault(&where_to, &error)),
-        Err(_) => {
-            return Err(Fault::new(
-                FaultKind::Unreachable,
-                format!("{TIMED_OUT} from the SSH server at {where_to} within {} s", config.connect_timeout.as_secs()),
-            )
-            .hint("is that port sshd's? Is the host overloaded? ConnectTimeout in the ssh_config gives it longer"));
+    let notice = links.options().notice.clone();
+    let client = Client { host_keys, notice, farewell: farewell.clone() };
+    let handshake = timeout(config.connect_timeout, connect_stream(ssh, stream, client)).await;
+    let fault = match handshake {
+        Ok(Ok(mut handle)) => {
+            login(&mut handle, config, &links.means, &farewell).await?;
+            return Ok(Session { handle, farewell, _tether: tether });
         }
-    };
-    match timeout(LOGIN, login(&mut handle, config, &farewell)).await {
-        Ok(Ok(())) => Ok(Session { handle, farewell, _tether: tether }),
-        Ok(Err(fault)) => Err(fault),
-        Err(_) => Err(Fault::new(
-            FaultKind::Authentication,
-            format!("the login as {} took longer than {} s", config.user, LOGIN.as_secs()),
+        Ok(Err(HandshakeError::HostKey(fault))) => return Err(fault),
+        Ok(Err(HandshakeError::Ssh(error))) => handshake_fault(&place, &error),
+        Err(_) => Fault::new(
+            FaultKind::Unreachable,
+            format!("{TIMED_OUT} from the SSH server at {place} within {} s", config.connect_timeout.as_secs()),
         )
-        .hint("does an agent wait for a confirmation or a touch?")),
+        .hint("is that port sshd's? Is the host overloaded? ConnectTimeout in the ssh_config gives it longer"),
+    };
+    // A command's last words come when it ends.
+    drop(tether);
+    match said {
+        None => Err(fault),
+        Some(said) => Err(command_fault(fault, &said.all().await)),
     }
 }
 
-fn handshake_fault(where_to: &str, error: &russh::Error) -> Fault {
+/// The fault of a connection through a `ProxyCommand`, which usually says why.
+fn command_fault(fault: Fault, said: &str) -> Fault {
+    if fault.kind == FaultKind::Configuration {
+        return fault;
+    }
+    let said =
+        if said.is_empty() { "it said nothing".to_owned() } else { format!("it said: {said}") };
+    Fault { message: format!("{}; {said}", fault.message), ..fault }
+        .hint("run the command of ProxyCommand by hand: it must connect its standard input and output to the node's sshd")
+}
+
+fn handshake_fault(place: &str, error: &russh::Error) -> Fault {
     match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => Fault::new(
             FaultKind::Configuration,
-            format!("no {kind:?} algorithm in common with the SSH server at {where_to}, which offers {}", theirs.join(", ")),
+            format!("no {kind:?} algorithm in common with the SSH server at {place}, which offers {}", theirs.join(", ")),
         )
         .hint("the server only knows algorithms that are too old to be safe: update it"),
+        russh::Error::IO(error) if local_fault(error).is_some() => {
+            local_fault(error).unwrap_or_else(|| unreachable!("just looked at"))
+        }
         error => Fault::new(
             FaultKind::Disconnected,
-            format!("the connection to {where_to} ended in the handshake: {}", one_line(&error.to_string())),
+            format!("the connection to {place} ended in the handshake: {}", one_line(&error.to_string())),
         )
         .hint("sshd's MaxStartups, PerSourcePenalties or a firewall may drop connections; lower --ssh-handshakes"),
     }
 }
 
-async fn tcp(config: &HostConfig) -> Result<TcpStream, Fault> {
-    let (host, port) = (config.host_name.as_str(), config.port);
-    let unreachable = |message: String| Fault::new(FaultKind::Unreachable, message);
-    let looked_up = timeout(config.connect_timeout, lookup_host((host, port))).await;
-    let addresses: Vec<SocketAddr> = match looked_up {
-        Ok(Ok(addresses)) => addresses
-            .filter(|address| config.family.is_none_or(|family| family.has(address.ip())))
-            .collect(),
-        Ok(Err(error)) => {
-            return Err(unreachable(format!("the name {host} can't be looked up: {error}"))
-                .hint("give the node's address, or a HostName for it in the ssh_config"));
-        }
-        Err(_) => {
-            return Err(unreachable(format!("{TIMED_OUT} to the look-up of the name {host}")));
-        }
-    };
-    let mut last = unreachable(format!("the name {host} has no address of the configured family"));
-    for address in addresses {
-        last = match timeout(config.connect_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Frames are small and wanted at once. Failing this would cost time, nothing else.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => tcp_fault(address, &error),
-            Err(_) => unreachable(format!(
-                "{TIMED_OUT} from {address} within {} s",
-                config.connect_timeout.as_secs()
-            ))
-            .hint("is the host up, and does a firewall let the port through?"),
-        };
+/// The fault of a jump host, told to one who wanted to get further.
+pub(crate) fn jump_fault(fault: Fault, hop: &HostConfig) -> Fault {
+    // The hosts before it have told theirs.
+    if fault.message.contains("jump host ") {
+        return fault;
     }
-    Err(last)
+    let (kind, what) = match fault.kind {
+        FaultKind::Unreachable | FaultKind::Disconnected => {
+            (FaultKind::Unreachable, "unreachable jump host")
+        }
+        kind => (kind, "jump host"),
+    };
+    Fault { kind, message: format!("{what} {}: {}", name_of(hop), fault.message), ..fault }
 }
 
-fn tcp_fault(address: SocketAddr, error: &io::Error) -> Fault {
-    let fault = Fault::new(FaultKind::Unreachable, format!("{address}: {error}"));
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => fault
-            .hint("does sshd run there, and on this port? Port in the ssh_config names another"),
-        _ => fault,
-    }
+/// The fault of this machine, where an error is one: no descriptor is left.
+pub(crate) fn local_fault(error: &io::Error) -> Option<Fault> {
+    // EMFILE and ENFILE of Linux.
+    let limit = match error.raw_os_error()? {
+        24 => "this process may open no more files",
+        23 => "this machine may open no more files",
+        _ => return None,
+    };
+    Some(
+        Fault::new(FaultKind::Local, format!("{limit}: {error}"))
+            .hint("every connection needs a descriptor: `ulimit -n 65536` in the shell, or nofile in /etc/security/limits.conf"),
+    )
 }
 
 #[cfg(test)]

@@ -1,12 +1,22 @@
-//! Keys that can be offered: files, and what the agent holds.
-use crate::config::{Agent, HostConfig, Identity};
+//! Keys that can be offered: files, certificates, and what the agent holds.
+use crate::{
+    config::{Agent, HostConfig},
+    key_file::{KeyFile, Private, read},
+    keyring::Keyring,
+};
 use russh::keys::{
     Error as KeyError, HashAlg, PrivateKey, PublicKey,
     agent::{AgentIdentity, AgentSessionBinding, client::AgentClient},
-    decode_secret_key, load_public_key,
-    ssh_key::{self, certificate::Certificate},
+    ssh_key::{
+        certificate::{CertType, Certificate},
+        public::KeyData,
+    },
 };
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::UnixStream, time::timeout};
 
 /// A key, and who signs with it.
@@ -16,6 +26,8 @@ pub(crate) struct Candidate {
     pub(crate) label: String,
     /// Its public half.
     pub(crate) public: PublicKey,
+    /// What is offered in the key's stead.
+    pub(crate) certificate: Option<Box<Certificate>>,
     /// Who signs.
     pub(crate) signer: Signer,
 }
@@ -25,10 +37,12 @@ pub(crate) struct Candidate {
 pub(crate) enum Signer {
     /// We do.
     File(Arc<PrivateKey>),
-    /// The agent does.
+    /// We do, once somebody has given the passphrase of this file; asked for when the server takes the key.
+    Locked(PathBuf),
+    /// The agent does, with the key.
     Agent,
-    /// The agent does, for a certificate of the key.
-    AgentCertificate(Box<Certificate>),
+    /// The agent does, with the certificate that it holds.
+    AgentCertificate,
 }
 
 /// The connection to the agent.
@@ -45,22 +59,14 @@ pub(crate) struct Candidates {
     pub(crate) agent: Option<AgentConnection>,
 }
 
-/// A key file, read as far as it goes.
-struct KeyFile {
-    named: bool,
-    label: String,
-    public: Option<PublicKey>,
-    private: Option<Arc<PrivateKey>>,
-    problem: Option<String>,
-}
-
 /// Longer than an agent takes that isn't stuck. Signing may wait for a person, and isn't bounded by this.
 const AGENT_ANSWERS: Duration = Duration::from_secs(5);
 
-/// Collects the keys for a host. Those of named files come first, whoever signs with them: a server counts failures,
-/// and an agent may hold many keys. The agent's others follow, then the default files.
+/// Collects the keys for a host. Certificates come first, as in OpenSSH; then the keys of named files, whoever signs with them: a
+/// server counts failures, and an agent may hold many keys. The agent's others follow, then the default files.
 pub(crate) async fn candidates(
     config: &HostConfig,
+    keyring: &Keyring,
     binding: Option<&AgentSessionBinding>,
 ) -> Candidates {
     let mut candidates = Candidates::default();
@@ -74,16 +80,28 @@ pub(crate) async fn candidates(
             Err(problem) => candidates.skipped.push(format!("agent {}: {problem}", path.display())),
         }
     }
-    let files: Vec<_> = config.identities.iter().filter_map(read).collect();
+    let mut files: Vec<_> =
+        config.identities.iter().filter_map(|identity| read(identity, keyring)).collect();
+    for file in &mut files {
+        // Old formats don't tell which key is in them: whether a server takes it can't be asked before the passphrase.
+        if matches!(file.private, Private::Locked) && file.public.is_none() {
+            file.private = match keyring.unlock(&file.path).await {
+                Ok(key) => {
+                    file.public = Some(key.public_key().clone());
+                    Private::Open(key)
+                }
+                Err(problem) => Private::Unusable(problem),
+            };
+        }
+    }
+    candidates.offer_certificates(config, &files, &held);
     let (named, default): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.named);
     candidates.offer_files(named, &held);
     if !config.identities_only {
         for identity in &held {
-            let taken = candidates
-                .keys
-                .iter()
-                .any(|key| key.public.key_data() == identity.public_key().key_data());
-            if !taken || matches!(identity, AgentIdentity::Certificate { .. }) {
+            if !candidates.has(identity.public_key().key_data())
+                || matches!(identity, AgentIdentity::Certificate { .. })
+            {
                 candidates.keys.push(from_agent(identity));
             }
         }
@@ -93,33 +111,97 @@ pub(crate) async fn candidates(
 }
 
 impl Candidates {
-    fn offer_files(&mut self, files: Vec<KeyFile>, held: &[AgentIdentity]) {
-        for file in files {
-            if let Some(public) = &file.public
-                && self.keys.iter().any(|key| key.public.key_data() == public.key_data())
-            {
-                continue;
-            }
-            let held = held.iter().any(|identity| match (identity, &file.public) {
-                (AgentIdentity::PublicKey { key, .. }, Some(public)) => {
-                    key.key_data() == public.key_data()
-                }
-                _ => false,
-            });
-            match (file.public, held, file.private) {
-                (Some(public), true, _) => {
-                    let label = labelled(&format!("{} by the agent", file.label), &public);
-                    self.keys.push(Candidate { label, public, signer: Signer::Agent });
-                }
-                (Some(public), false, Some(private)) => {
-                    let label = labelled(&file.label, &public);
-                    self.keys.push(Candidate { label, public, signer: Signer::File(private) });
-                }
-                _ => self
+    /// Whether a key itself, not a certificate of it, is offered already.
+    fn has(&self, key: &KeyData) -> bool {
+        self.keys.iter().any(|known| known.certificate.is_none() && known.public.key_data() == key)
+    }
+
+    /// Certificates that files hold: those that the configuration names, and those that lie beside keys.
+    fn offer_certificates(
+        &mut self,
+        config: &HostConfig,
+        files: &[KeyFile],
+        held: &[AgentIdentity],
+    ) {
+        let mut found = Vec::new();
+        for path in &config.certificates {
+            match Certificate::read_file(path) {
+                Ok(certificate) => found.push((path.display().to_string(), certificate)),
+                Err(_) => self
                     .skipped
-                    .extend(file.problem.map(|problem| format!("{}: {problem}", file.label))),
+                    .push(format!("{}: is not a certificate that can be read", path.display())),
             }
         }
+        found.extend(files.iter().filter_map(|file| {
+            Some((format!("{}-cert.pub", file.label()), file.certificate.clone()?))
+        }));
+        for (name, certificate) in found {
+            if certificate.cert_type() != CertType::User {
+                self.skipped.push(format!("{name}: is the certificate of a host, not of a user"));
+                continue;
+            }
+            let key = certificate.public_key();
+            let signer = signer(
+                files.iter().find(|file| {
+                    file.public.as_ref().is_some_and(|public| public.key_data() == key)
+                }),
+                key,
+                held,
+            );
+            let Some(signer) = signer else {
+                self.skipped
+                    .push(format!("{name}: the private key that it belongs to is not there"));
+                continue;
+            };
+            let public = PublicKey::new(key.clone(), "");
+            let label =
+                format!("certificate {:?} of {}", certificate.key_id(), labelled(&name, &public));
+            let certificate = Some(Box::new(certificate));
+            self.keys.push(Candidate { label, public, certificate, signer });
+        }
+    }
+
+    fn offer_files(&mut self, files: Vec<KeyFile>, held: &[AgentIdentity]) {
+        for file in files {
+            let label = file.label();
+            let Some(public) = file.public.clone() else {
+                if let Private::Unusable(problem) = file.private {
+                    self.skipped.push(format!("{label}: {problem}"));
+                }
+                continue;
+            };
+            if self.has(public.key_data()) {
+                continue;
+            }
+            match signer(Some(&file), public.key_data(), held) {
+                Some(signer) => {
+                    let name = match signer {
+                        Signer::Agent => format!("{label} by the agent"),
+                        _ => label,
+                    };
+                    let label = labelled(&name, &public);
+                    self.keys.push(Candidate { label, public, certificate: None, signer });
+                }
+                None => {
+                    if let Private::Unusable(problem) = file.private {
+                        self.skipped.push(format!("{label}: {problem}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who signs with a key: the agent before a file, which may be locked.
+fn signer(file: Option<&KeyFile>, key: &KeyData, held: &[AgentIdentity]) -> Option<Signer> {
+    let holds = |identity: &AgentIdentity| matches!(identity, AgentIdentity::PublicKey { key: held, .. } if held.key_data() == key);
+    if held.iter().any(holds) {
+        return Some(Signer::Agent);
+    }
+    match &file?.private {
+        Private::Open(key) => Some(Signer::File(key.clone())),
+        Private::Locked => Some(Signer::Locked(file?.path.clone())),
+        Private::Unusable(_) => None,
     }
 }
 
@@ -130,13 +212,15 @@ fn labelled(name: &str, public: &PublicKey) -> String {
 fn from_agent(identity: &AgentIdentity) -> Candidate {
     let public = identity.public_key().into_owned();
     let comment = crate::fault::one_line(identity.comment());
-    let (kind, signer) = match identity {
-        AgentIdentity::PublicKey { .. } => ("agent's", Signer::Agent),
+    let (kind, certificate, signer) = match identity {
+        AgentIdentity::PublicKey { .. } => ("agent's", None, Signer::Agent),
         AgentIdentity::Certificate { certificate, .. } => {
-            ("agent's certificate", Signer::AgentCertificate(Box::new(certificate.clone())))
+            let certificate = Some(Box::new(certificate.clone()));
+            ("agent's certificate", certificate, Signer::AgentCertificate)
         }
     };
-    Candidate { label: labelled(&format!("{kind} {comment:?}"), &public), public, signer }
+    let label = labelled(&format!("{kind} {comment:?}"), &public);
+    Candidate { label, public, certificate, signer }
 }
 
 async fn agent(
@@ -159,137 +243,5 @@ async fn agent(
         Ok(Ok(connected)) => Ok(connected),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer in {} s", AGENT_ANSWERS.as_secs())),
-    }
-}
-
-/// `None`: a default file that isn't there.
-fn read(identity: &Identity) -> Option<KeyFile> {
-    let path = &identity.path;
-    let mut file = KeyFile {
-        named: identity.named,
-        label: path.display().to_string(),
-        public: None,
-        private: None,
-        problem: None,
-    };
-    // A public key alone may stand for one that the agent holds.
-    let mut beside = path.clone().into_os_string();
-    beside.push(".pub");
-    file.public = load_public_key(Path::new(&beside)).or_else(|_| load_public_key(path)).ok();
-    let text = match private_text(path) {
-        Ok(text) => text,
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound
-                && file.public.is_none()
-                && !identity.named =>
-        {
-            return None;
-        }
-        Err(error) => {
-            file.problem = Some(format!("can't be read: {error}"));
-            return Some(file);
-        }
-    };
-    // OpenSSH's own format has the public key in clear even where the private one is encrypted.
-    let encrypted = match PrivateKey::from_openssh(&text) {
-        Ok(key) => {
-            file.public = Some(key.public_key().clone());
-            key.is_encrypted()
-        }
-        Err(_) => false,
-    };
-    match decode_secret_key(&text, None) {
-        _ if encrypted => file.problem = Some(ENCRYPTED.to_owned()),
-        Ok(key) => {
-            file.public = Some(key.public_key().clone());
-            file.private = Some(Arc::new(key));
-        }
-        Err(KeyError::KeyIsEncrypted | KeyError::SshKey(ssh_key::Error::Encrypted)) => {
-            file.problem = Some(ENCRYPTED.to_owned())
-        }
-        Err(_) if text.contains("ENCRYPTED") => file.problem = Some(ENCRYPTED.to_owned()),
-        // The decoder's own words could repeat parts of the file.
-        Err(_) => file.problem = Some("is not a private key that can be used".to_owned()),
-    }
-    Some(file)
-}
-
-const ENCRYPTED: &str = "is encrypted; add it to an agent with ssh-add";
-
-fn private_text(path: &Path) -> io::Result<String> {
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(io::Error::other(format!(
-            "its mode {:o} lets others read it; chmod 600",
-            mode & 0o777
-        )));
-    }
-    fs::read_to_string(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{path::PathBuf, process::Command};
-
-    fn keygen(path: &Path, kind: &str, more: &[&str]) {
-        let output = Command::new("ssh-keygen")
-            .args(["-q", "-t", kind, "-C", "c", "-f"])
-            .arg(path)
-            .args(more)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-
-    fn identity(path: PathBuf) -> Identity {
-        Identity { path, named: true }
-    }
-
-    #[test]
-    fn key_files_of_every_type_and_format_are_read() {
-        let directory = tempfile::tempdir().unwrap();
-        for (name, kind, more) in [
-            ("ed", "ed25519", &["-N", ""][..]),
-            ("ec", "ecdsa", &["-b", "384", "-N", ""]),
-            ("rsa", "rsa", &["-b", "2048", "-N", ""]),
-            ("rsa-pem", "rsa", &["-b", "2048", "-N", "", "-m", "PEM"]),
-            ("ec-pkcs8", "ecdsa", &["-N", "", "-m", "PKCS8"]),
-        ] {
-            let path = directory.path().join(name);
-            keygen(&path, kind, more);
-            let file = read(&identity(path)).unwrap();
-            assert!(file.private.is_some() && file.problem.is_none(), "{name}: {:?}", file.problem);
-        }
-    }
-
-    #[test]
-    fn a_key_that_cannot_be_used_says_why() {
-        let directory = tempfile::tempdir().unwrap();
-        for (name, more) in [
-            ("new", &["-N", "secret", "-b", "2048"][..]),
-            ("pem", &["-N", "secret", "-b", "2048", "-m", "PEM"]),
-        ] {
-            let path = directory.path().join(name);
-            keygen(&path, "rsa", more);
-            let file = read(&identity(path)).unwrap();
-            assert_eq!(file.problem.as_deref(), Some(ENCRYPTED), "{name}");
-            assert!(file.private.is_none() && file.public.is_some(), "{name}");
-        }
-        let open = directory.path().join("open");
-        keygen(&open, "ed25519", &["-N", ""]);
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(read(&identity(open)).unwrap().problem.unwrap().contains("chmod 600"));
-
-        let absent = directory.path().join("absent");
-        assert!(
-            read(&identity(absent.clone())).unwrap().problem.unwrap().contains("can't be read")
-        );
-        assert!(read(&Identity { path: absent, named: false }).is_none());
-
-        let garbage = directory.path().join("garbage");
-        fs::write(&garbage, "SECRETSECRET").unwrap();
-        fs::set_permissions(&garbage, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(!read(&identity(garbage)).unwrap().problem.unwrap().contains("SECRET"));
     }
 }

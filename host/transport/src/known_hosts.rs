@@ -1,18 +1,14 @@
-//! `known_hosts`: looking keys up, deciding, learning. The format is the one of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+//! `known_hosts`: looking keys up, deciding, learning.
 use crate::{
-    config::{HostConfig, HostKeyPolicy, list_matches},
+    config::{HostConfig, HostKeyPolicy},
     fault::Fault,
+    known_lines::{Known, Role, hashed, lines, same_type},
+    revoked_keys::refuse_revoked,
 };
-use hmac::{Hmac, KeyInit, Mac};
 use quorate_ports::FaultKind;
-use russh::keys::{
-    Algorithm, HashAlg, PublicKey,
-    ssh_key::known_hosts::{HostPatterns, Marker},
-};
-use sha1::Sha1;
+use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 use std::{
     fs::{self, OpenOptions},
-    hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -24,25 +20,14 @@ pub(crate) struct HostKeys {
     name: String,
     /// Without the port, where that differs: OpenSSH accepts a key that is known for the host on its usual port.
     plain: Option<String>,
+    /// Which a certificate must be for: the name without a port, or the alias.
+    pub(crate) principal: String,
+    /// `RevokedHostKeys`
+    revoked_file: Option<PathBuf>,
     policy: HostKeyPolicy,
     user_files: Vec<PathBuf>,
     global_files: Vec<PathBuf>,
     hash_names: bool,
-}
-
-/// A line that names the host.
-#[derive(Clone, Debug)]
-struct Known {
-    file: PathBuf,
-    line: usize,
-    key: PublicKey,
-    revoked: bool,
-}
-
-impl Known {
-    fn place(&self) -> String {
-        format!("{}:{}", self.file.display(), self.line)
-    }
 }
 
 /// How a key that a host showed was received.
@@ -63,7 +48,10 @@ impl HostKeys {
             None if config.port == 22 => (host, None),
             None => (format!("[{host}]:{}", config.port), Some(host)),
         };
+        let principal = config.key_alias.as_ref().unwrap_or(&config.host_name).to_lowercase();
         Self {
+            principal,
+            revoked_file: config.revoked.clone(),
             name,
             plain,
             policy: config.policy,
@@ -73,13 +61,14 @@ impl HostKeys {
         }
     }
 
-    /// Algorithms to offer, those of known keys first, so that a server with several keys shows one that can be judged.
-    pub(crate) fn preferred(&self) -> Vec<Algorithm> {
-        let known = self.known(&self.name);
-        let known = match (&self.plain, known.is_empty()) {
-            (Some(plain), true) => self.known(plain),
-            _ => known,
-        };
+    /// Algorithms to offer, those of known keys first, so that a server with several keys shows one that can be judged. And those
+    /// for certificates: none where no line names an authority for the host, or the server would show what nobody vouches for.
+    pub(crate) fn preferred(&self) -> (Vec<Algorithm>, Vec<Algorithm>) {
+        let named = self.known(&self.name);
+        let plain = self.plain.as_deref().map(|plain| self.known(plain)).unwrap_or_default();
+        let certified = named.iter().chain(&plain).any(|known| known.role == Role::Authority);
+        let is_host = |known: &&Known| known.role == Role::Host;
+        let known = if named.iter().any(|known| known.role == Role::Host) { named } else { plain };
         // Without SHA-1, as in OpenSSH.
         let mut offered: Vec<Algorithm> = russh::Preferred::DEFAULT
             .key
@@ -87,31 +76,63 @@ impl HostKeys {
             .filter(|algorithm| **algorithm != Algorithm::Rsa { hash: None })
             .cloned()
             .collect();
+        let certificates = if certified { offered.clone() } else { Vec::new() };
         offered.sort_by_key(|algorithm| {
-            !known
-                .iter()
-                .any(|known| !known.revoked && same_type(&known.key.algorithm(), algorithm))
+            !known.iter().filter(is_host).any(|known| same_type(&known.key.algorithm(), algorithm))
         });
-        offered
+        (offered, certificates)
     }
 
-    /// Judges a key that the host has proved to hold, and learns it where the policy says so.
+    /// Judges what the host has proved to be, and learns a key where the policy says so.
     ///
     /// # Errors
-    /// A key that is revoked, differs from the known one, or is unknown under a strict policy.
-    pub(crate) fn judge(&self, key: &PublicKey) -> Result<Accepted, Fault> {
+    /// A key that is revoked, differs from the known one, or is unknown under a strict policy; a certificate that isn't valid.
+    pub(crate) fn judge(&self, shown: &PublicKeyOrCertificate) -> Result<Accepted, Fault> {
+        match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => self.judge_key(key),
+            PublicKeyOrCertificate::Certificate(certificate) => {
+                let mut known = self.known(&self.name);
+                known.extend(
+                    self.plain.as_deref().map(|plain| self.known(plain)).unwrap_or_default(),
+                );
+                let key = PublicKey::new(certificate.public_key().clone(), "");
+                let authority = PublicKey::new(certificate.signature_key().clone(), "");
+                for key in [&key, &authority] {
+                    self.refuse_revoked(&known, key)?;
+                }
+                let vouches =
+                    |known: &&Known| known.is(Role::Authority, certificate.signature_key());
+                match known.iter().find(vouches) {
+                    Some(authority) => {
+                        crate::host_certificate::check(certificate, authority, &self.principal)
+                            .map(|()| Accepted::Known)
+                    }
+                    // As OpenSSH does where it knows no authority of the certificate's: the key alone counts.
+                    None => self.judge_key(&key),
+                }
+            }
+        }
+    }
+
+    fn refuse_revoked(&self, known: &[Known], key: &PublicKey) -> Result<(), Fault> {
+        if let Some(file) = &self.revoked_file {
+            refuse_revoked(file, key)?;
+        }
+        match known.iter().find(|known| known.is(Role::Revoked, key.key_data())) {
+            Some(revoked) => Err(self.revoked(revoked, key)),
+            None => Ok(()),
+        }
+    }
+
+    fn judge_key(&self, key: &PublicKey) -> Result<Accepted, Fault> {
         let known = self.known(&self.name);
         if let Some(accepted) = self.verdict(&known, key)? {
             return Ok(accepted);
         }
         if let Some(plain) = &self.plain {
             let plain = self.known(plain);
-            if let Some(revoked) =
-                plain.iter().find(|known| known.revoked && same_key(&known.key, key))
-            {
-                return Err(self.revoked(revoked, key));
-            }
-            if plain.iter().any(|known| !known.revoked && same_key(&known.key, key)) {
+            self.refuse_revoked(&plain, key)?;
+            if plain.iter().any(|known| known.is(Role::Host, key.key_data())) {
                 return Ok(Accepted::Known);
             }
         }
@@ -123,16 +144,12 @@ impl HostKeys {
 
     /// `None`: nothing is known of the host.
     fn verdict(&self, known: &[Known], key: &PublicKey) -> Result<Option<Accepted>, Fault> {
-        if let Some(revoked) = known.iter().find(|known| known.revoked && same_key(&known.key, key))
-        {
-            return Err(self.revoked(revoked, key));
-        }
-        let mut valid = known.iter().filter(|known| !known.revoked).peekable();
-        if valid.peek().is_none() {
+        self.refuse_revoked(known, key)?;
+        let valid: Vec<_> = known.iter().filter(|known| known.role == Role::Host).collect();
+        if valid.is_empty() {
             return Ok(None);
         }
-        let valid: Vec<_> = valid.collect();
-        if valid.iter().any(|known| same_key(&known.key, key)) {
+        if valid.iter().any(|known| known.is(Role::Host, key.key_data())) {
             return Ok(Some(Accepted::Known));
         }
         // Known types are negotiated first: a host that shows another one no longer has the key that is known.
@@ -198,7 +215,7 @@ impl HostKeys {
         file.seek(SeekFrom::Start(0))?;
         file.read_to_end(&mut bytes)?;
         let known: Vec<_> = lines(path, &String::from_utf8_lossy(&bytes), &self.name).collect();
-        if known.iter().any(|known| !known.revoked) {
+        if known.iter().any(|known| known.role == Role::Host) {
             return Ok(Some(known));
         }
         let name = if self.hash_names { hashed(&self.name) } else { self.name.clone() };
@@ -262,67 +279,6 @@ impl HostKeys {
             ),
         )
         .hint("a key is revoked when it may have been stolen: give the host a new one")
-    }
-}
-
-/// The lines of a `known_hosts` text that name a host. Authorities of certificates say nothing about plain keys; what
-/// can't be parsed is passed over, as OpenSSH does.
-fn lines<'a>(file: &'a Path, text: &'a str, name: &'a str) -> impl Iterator<Item = Known> + 'a {
-    text.lines().enumerate().filter_map(move |(at, line)| {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            return None;
-        }
-        let mut words = line.split_ascii_whitespace();
-        let marker = match line.starts_with('@') {
-            true => Some(words.next()?.parse::<Marker>().ok()?),
-            false => None,
-        };
-        let names_it = match words.next()?.parse().ok()? {
-            HostPatterns::Patterns(patterns) => {
-                list_matches(patterns.iter().map(String::as_str), name)
-            }
-            HostPatterns::HashedName { salt, hash } => digest(&salt, name) == hash,
-        };
-        // Files may be long: keys are only decoded where the name matches.
-        if !names_it || marker == Some(Marker::CertAuthority) {
-            return None;
-        }
-        let key: PublicKey = format!("{} {}", words.next()?, words.next()?).parse().ok()?;
-        Some(Known {
-            file: file.to_owned(),
-            line: at + 1,
-            key,
-            revoked: marker == Some(Marker::Revoked),
-        })
-    })
-}
-
-fn digest(salt: &[u8], name: &str) -> [u8; 20] {
-    let mut mac = Hmac::<Sha1>::new_from_slice(salt).expect("HMAC takes keys of any length");
-    mac.update(name.as_bytes());
-    mac.finalize().into_bytes().into()
-}
-
-fn hashed(name: &str) -> String {
-    // The salt only has to differ from line to line.
-    let mut salt = Vec::with_capacity(24);
-    while salt.len() < 20 {
-        salt.extend(RandomState::new().build_hasher().finish().to_le_bytes());
-    }
-    salt.truncate(20);
-    let hash = digest(&salt, name);
-    HostPatterns::HashedName { salt, hash }.to_string()
-}
-
-fn same_key(one: &PublicKey, other: &PublicKey) -> bool {
-    one.key_data() == other.key_data()
-}
-
-fn same_type(one: &Algorithm, other: &Algorithm) -> bool {
-    match (one, other) {
-        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
-        (one, other) => one == other,
     }
 }
 

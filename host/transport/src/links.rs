@@ -1,13 +1,17 @@
 //! One connection per host, shared by everything that goes there.
 use crate::{
     channel::Remote,
-    config::{ConfigFile, HostConfig, Resolver},
-    connect::{Session, connect},
-    fault::Fault,
+    config::{Commands, ConfigFile, HostConfig, Resolver, Route, name_of},
+    connect::{Session, connect, jump_fault},
+    dial::TIMED_OUT,
+    fault::{Fault, one_line},
+    keyring::Keyring,
+    login::Means,
     options::SshOptions,
+    proxied::Through,
     sudo::{self, Sudo},
 };
-use quorate_ports::{Exit, FaultKind, TransportError};
+use quorate_ports::{BoxFuture, Exit, FaultKind, TransportError};
 use russh::ChannelOpenFailure;
 use std::{
     collections::{HashMap, HashSet},
@@ -31,13 +35,40 @@ const OPENS: Duration = Duration::from_secs(30);
 
 /// The connections.
 pub(crate) struct Links {
-    options: SshOptions,
-    config: ConfigFile,
-    handshakes: Semaphore,
+    ways: Arc<Ways>,
+    /// What logins are made with.
+    pub(crate) means: Means,
+    /// Turns for handshakes.
+    pub(crate) handshakes: Semaphore,
+    /// Logins that succeeded so far.
+    logins: AtomicU64,
     /// What the login shells are given.
     loader: Arc<str>,
+    /// Nodes' by the host as it was given; jump hosts' by the way there. A node that others are reached through has both.
     slots: Mutex<HashMap<String, Arc<Slot>>>,
+}
+
+/// What is known of the ways to hosts.
+struct Ways {
+    options: SshOptions,
+    files: Vec<ConfigFile>,
+    commands: Commands,
     told: Mutex<HashSet<String>>,
+}
+
+impl Ways {
+    /// The whole way to a host.
+    fn route(&self, host: &str) -> Result<Route, Fault> {
+        let resolver =
+            Resolver { files: &self.files, options: &self.options, commands: &self.commands };
+        let route = resolver.route(host)?;
+        for text in route.hops.iter().chain([&route.end]).flat_map(|host| &host.ignored) {
+            if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+                (self.options.notice)(text);
+            }
+        }
+        Ok(route)
+    }
 }
 
 /// The place of one host's connection.
@@ -79,39 +110,82 @@ pub(crate) enum Purpose {
 impl Links {
     /// Reads the configuration; connects to nothing yet.
     pub(crate) fn new(options: SshOptions) -> Result<Self, TransportError> {
-        let config = match &options.config_file {
-            Some(path) if path.as_os_str() == "none" => Ok(ConfigFile::default()),
-            Some(path) => ConfigFile::read(path, &options.home, true),
-            None => ConfigFile::read(&options.home.join(".ssh/config"), &options.home, false),
-        };
-        let config = config.map_err(|fault| fault.at("ssh"))?;
+        let files = files(&options).map_err(|fault| fault.at("ssh"))?;
         let handshakes = Semaphore::new(options.handshakes.max(1));
+        let means = Means {
+            keyring: Keyring::new(options.ask.clone()),
+            password: options.password.clone(),
+        };
         let loader = sudo::loader(options.sudo.as_ref()).map_err(|fault| fault.at("ssh"))?.into();
-        let (slots, told) = (Mutex::default(), Mutex::default());
-        Ok(Self { options, config, handshakes, loader, slots, told })
+        let ways = Ways { options, files, commands: Commands::default(), told: Mutex::default() };
+        Ok(Self {
+            ways: Arc::new(ways),
+            means,
+            handshakes,
+            loader,
+            logins: AtomicU64::new(0),
+            slots: Mutex::default(),
+        })
     }
 
     /// What was set.
     pub(crate) fn options(&self) -> &SshOptions {
-        &self.options
+        &self.ways.options
     }
 
     /// How a host is reached.
-    pub(crate) fn resolve(&self, host: &str) -> Result<HostConfig, Fault> {
-        let config = Resolver { file: &self.config, options: &self.options }.resolve(host)?;
-        for text in &config.ignored {
-            if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
-                (self.options.notice)(text);
-            }
-        }
-        Ok(config)
+    pub(crate) fn route(&self, host: &str) -> Result<Route, Fault> {
+        self.ways.route(host)
+    }
+
+    /// How many logins have succeeded.
+    pub(crate) fn logins(&self) -> u64 {
+        self.logins.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more.
+    pub(crate) fn logged_in(&self) {
+        self.logins.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The connection to a host, made where there is none. Callers that wait for an attempt share its failure.
     pub(crate) async fn link(&self, host: &str) -> Result<Arc<Link>, Fault> {
+        self.shared(host.to_owned(), async {
+            let (ways, name) = (self.ways.clone(), host.to_owned());
+            // `Match exec` runs commands.
+            let route = tokio::task::spawn_blocking(move || ways.route(&name)).await;
+            let route =
+                route.map_err(|error| Fault::new(FaultKind::Local, error.to_string()))??;
+            let session = connect(self, &route.hops, &route.end).await?;
+            Ok(Link::new(self, session, route.end))
+        })
+        .await
+    }
+
+    /// The connection to a jump host, the last of these: one for all that are reached through it, made again once where it broke.
+    pub(crate) fn hop<'a>(
+        &'a self,
+        hops: &'a [HostConfig],
+    ) -> BoxFuture<'a, Result<Arc<Link>, Fault>> {
+        Box::pin(async move {
+            let [before @ .., hop] = hops else { unreachable!("a way has a host") };
+            let names: Vec<_> = hops.iter().map(name_of).collect();
+            // No host's name has a space in it.
+            let made = self.shared(format!("jump {}", names.join(" ")), async {
+                Ok(Link::new(self, connect(self, before, hop).await?, hop.clone()))
+            });
+            made.await.map_err(|fault| jump_fault(fault, hop))
+        })
+    }
+
+    async fn shared(
+        &self,
+        key: String,
+        make: impl Future<Output = Result<Link, Fault>>,
+    ) -> Result<Arc<Link>, Fault> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            slots.entry(host.to_owned()).or_default().clone()
+            slots.entry(key).or_default().clone()
         };
         let before = slot.attempts.load(Ordering::Acquire);
         let mut state = slot.state.lock().await;
@@ -124,22 +198,7 @@ impl Links {
             return Err(fault.clone());
         }
         state.link = None;
-        let result = match self.resolve(host) {
-            Ok(config) => {
-                connect(&config, &self.handshakes, &self.options.notice).await.map(|session| {
-                    Arc::new(Link {
-                        session,
-                        config,
-                        loader: self.loader.clone(),
-                        sudo: self.options.sudo.clone(),
-                        channels: Arc::new(Semaphore::new(CHANNELS)),
-                        attachments: Arc::new(Semaphore::new(ATTACHMENTS)),
-                        given_up: AtomicBool::new(false),
-                    })
-                })
-            }
-            Err(fault) => Err(fault),
-        };
+        let result = make.await.map(Arc::new);
         slot.attempts.fetch_add(1, Ordering::Release);
         state.failed = result.as_ref().err().cloned();
         state.link = result.as_ref().ok().cloned();
@@ -147,7 +206,78 @@ impl Links {
     }
 }
 
+/// The operator's configuration and the system's; or the one that was named.
+fn files(options: &SshOptions) -> Result<Vec<ConfigFile>, Fault> {
+    let home = &options.home;
+    match &options.config_file {
+        Some(path) if path.as_os_str() == "none" => Ok(Vec::new()),
+        Some(path) => Ok(vec![ConfigFile::read(path, home, true)?]),
+        None => {
+            let mut files = vec![ConfigFile::read(&home.join(".ssh/config"), home, false)?];
+            if let Some(path) = &options.system_config {
+                files.push(ConfigFile::read_system(path, home)?);
+            }
+            Ok(files)
+        }
+    }
+}
+
 impl Link {
+    fn new(links: &Links, session: Session, config: HostConfig) -> Self {
+        Self {
+            session,
+            config,
+            loader: links.loader.clone(),
+            sudo: links.options().sudo.clone(),
+            channels: Arc::new(Semaphore::new(CHANNELS)),
+            attachments: Arc::new(Semaphore::new(ATTACHMENTS)),
+            given_up: AtomicBool::new(false),
+        }
+    }
+
+    /// The host's name in errors.
+    pub(crate) fn name(&self) -> String {
+        name_of(&self.config)
+    }
+
+    /// A connection from this host to another one. sshd's `MaxSessions` doesn't count these.
+    pub(crate) async fn forward(
+        self: &Arc<Self>,
+        host: &str,
+        port: u16,
+        within: Duration,
+    ) -> Result<Through, Fault> {
+        let open = self.session.handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0);
+        let unreachable = |message| Fault::new(FaultKind::Unreachable, message);
+        let jump = self.name();
+        match timeout(within, open).await {
+            Ok(Ok(channel)) => Ok(Through::new(channel, self.clone())),
+            Ok(Err(russh::Error::ChannelOpenFailure(
+                reason @ ChannelOpenFailure::AdministrativelyProhibited,
+            ))) => Err(Fault::new(
+                FaultKind::Configuration,
+                format!(
+                    "the jump host {jump} does not forward to {host}:{port}: {}",
+                    reason.description()
+                ),
+            )
+            .hint("its sshd needs AllowTcpForwarding yes, and PermitOpen must allow the node")),
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Err(unreachable(format!(
+                "the jump host {jump} can't connect to {host}:{port}: {}",
+                one_line(reason.description())
+            ))
+            .hint(
+                "the name is looked up by the jump host, and its firewall counts: try ssh there",
+            )),
+            Ok(Err(_)) => Err(self.broken()),
+            Err(_) => Err(unreachable(format!(
+                "{TIMED_OUT} through the jump host {jump} from {host}:{port} within {} s",
+                within.as_secs()
+            ))
+            .hint("is the host up, and does a firewall between the two let the port through?")),
+        }
+    }
+
     fn is_usable(&self) -> bool {
         !self.session.handle.is_closed() && !self.given_up.load(Ordering::Acquire)
     }

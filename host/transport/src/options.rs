@@ -1,22 +1,33 @@
 //! What the operator sets for all connections.
 use crate::sudo::Sudo;
-use quorate_ports::{FaultKind, TransportError};
+use quorate_ports::{FaultKind, Secret, TransportError};
 use std::{env, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// Told one line at a time what a person should see once: fingerprints accepted, directives ignored.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Asks the person a question whose answer isn't shown; `None`: nobody is there to be asked, or nobody answers.
+pub type Ask = Arc<dyn Fn(&str) -> Option<Secret> + Send + Sync>;
+
 /// How to reach hosts. What is set here wins over `~/.ssh/config`.
 #[derive(Clone)]
 pub struct SshOptions {
-    /// Read instead of `~/.ssh/config`; `none` reads no file. The system's `/etc/ssh/ssh_config` isn't read.
+    /// Read instead of `~/.ssh/config` and the system's file; `none` reads no file.
     pub config_file: Option<PathBuf>,
+    /// Read after `~/.ssh/config`: the system's file.
+    pub system_config: Option<PathBuf>,
+    /// Jump hosts for all nodes, as `ssh -J` takes them; `none`: no node is reached through one.
+    pub jump: Option<String>,
     /// Logs in as this user everywhere.
     pub user: Option<String>,
     /// Connects to this port everywhere.
     pub port: Option<u16>,
     /// Offered first, before what the configuration names and the agent holds.
     pub identity_files: Vec<PathBuf>,
+    /// Tried where the keys don't lead in.
+    pub password: Option<Secret>,
+    /// Asked for the passphrases of encrypted keys, each once and only if a host takes the key. `None`: nobody is asked.
+    pub ask: Option<Ask>,
     /// Handshakes at the same time.
     pub handshakes: usize,
     /// State of actions on nodes: absolute, or below the home directory there. `~/.quorate` when absent.
@@ -36,13 +47,17 @@ pub struct SshOptions {
 }
 
 impl SshOptions {
-    /// Defaults for a home directory and user name: no overrides, no agent, 64 handshakes, a grace of 10 s.
+    /// Defaults for a home directory and user name: no overrides, no system's file, no agent, 64 handshakes, a grace of 10 s.
     pub fn new(home: impl Into<PathBuf>, local_user: impl Into<String>) -> Self {
         Self {
             config_file: None,
+            system_config: None,
+            jump: None,
             user: None,
             port: None,
             identity_files: Vec::new(),
+            password: None,
+            ask: None,
             handshakes: 64,
             remote_dir: None,
             sudo: None,
@@ -80,6 +95,7 @@ impl SshOptions {
                 missing("neither USER, LOGNAME nor /etc/passwd names the user", "set USER")
             })?;
         let mut options = Self::new(home, user);
+        options.system_config = Some("/etc/ssh/ssh_config".into());
         options.agent_socket =
             env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
         Ok(options)

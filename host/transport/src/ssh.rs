@@ -24,7 +24,7 @@ impl Ssh {
     /// # Errors
     /// A directive that applies to the host and can't be honoured.
     pub fn check(&self, target: &Target) -> Result<(), TransportError> {
-        self.links.resolve(&target.host).map(drop).map_err(|fault| fault.at(&target.host))
+        self.links.route(&target.host).map(drop).map_err(|fault| fault.at(&target.host))
     }
 }
 
@@ -34,8 +34,8 @@ impl Ssh {
     /// # Errors
     /// A directive that applies to the host and can't be honoured.
     pub fn host_name(&self, host: &str) -> Result<String, TransportError> {
-        let resolved = self.links.resolve(host).map_err(|fault| fault.at(host))?;
-        Ok(resolved.host_name.clone())
+        let route = self.links.route(host).map_err(|fault| fault.at(host))?;
+        Ok(route.end.host_name)
     }
 
     fn place<'a>(&'a self, target: &'a Target) -> Place<'a> {

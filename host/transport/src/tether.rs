@@ -1,4 +1,4 @@
-//! A TCP stream whose session ends with its owner.
+//! A stream whose session ends with its owner.
 use std::{
     convert::Infallible,
     future::Future,
@@ -9,13 +9,17 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::oneshot,
     time::{Sleep, sleep},
 };
 
 /// A write that makes no progress for this long means that the peer is gone: keep-alives can't be sent then.
 const STALL: Duration = Duration::from_secs(60);
+
+/// What a session runs over: TCP, a jump host, a command.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Held by the owner of a connection. The session's task reads the end of its stream when this is dropped, in
 /// whatever state it is: a server that stops in the middle of a handshake can't keep a task alive.
@@ -25,16 +29,15 @@ pub(crate) struct Tether(
 );
 
 /// The stream's side of a [`Tether`].
-#[derive(Debug)]
 pub(crate) struct Tethered {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     /// Absent once it was cut.
     cut: Option<oneshot::Receiver<Infallible>>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// Ties a stream to the tether returned.
-pub(crate) fn tether(stream: TcpStream) -> (Tether, Tethered) {
+pub(crate) fn tether(stream: Box<dyn Stream>) -> (Tether, Tethered) {
     let (owner, cut) = oneshot::channel();
     (Tether(owner), Tethered { stream, cut: Some(cut), stalled: None })
 }

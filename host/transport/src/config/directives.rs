@@ -1,6 +1,6 @@
 //! Which lines of a configuration apply to a host, and what becomes of each directive.
 use super::{
-    expand::host_name,
+    criteria::{Circumstances, matches},
     lines::{ConfigFile, Line},
     pattern::list_matches,
 };
@@ -8,18 +8,12 @@ use crate::fault::Fault;
 use std::collections::BTreeMap;
 
 /// Directives that change how one must connect, can't be honoured, and have one harmless value.
-const UNSUPPORTED: [(&str, &[&str]); 11] = [
-    ("proxyjump", &["none"]),
-    ("proxycommand", &["none"]),
-    ("certificatefile", &["none"]),
+const UNSUPPORTED: [(&str, &[&str]); 5] = [
     ("knownhostscommand", &["none"]),
     ("pkcs11provider", &["none"]),
-    ("revokedhostkeys", &["none"]),
     ("remotecommand", &["none"]),
-    ("bindaddress", &[]),
     ("bindinterface", &[]),
     ("canonicalizehostname", &["no", "none", "false"]),
-    ("pubkeyauthentication", &["yes", "true", "unbound", "host-bound"]),
 ];
 
 /// Directives that change nothing here, or nothing that must be: not worth a word.
@@ -29,7 +23,6 @@ const HARMLESS: &[&str] = &[
     "checkhostip",
     "clearallforwardings",
     "compression",
-    "connectionattempts",
     "controlmaster",
     "controlpath",
     "controlpersist",
@@ -48,7 +41,6 @@ const HARMLESS: &[&str] = &[
     "hostbasedauthentication",
     "ignoreunknown",
     "ipqos",
-    "kbdinteractiveauthentication",
     "localcommand",
     "localforward",
     "loglevel",
@@ -56,7 +48,6 @@ const HARMLESS: &[&str] = &[
     "nohostauthenticationforlocalhost",
     "numberofpasswordprompts",
     "obscurekeystroketiming",
-    "passwordauthentication",
     "permitlocalcommand",
     "permitremoteopen",
     "proxyusefdpass",
@@ -72,7 +63,6 @@ const HARMLESS: &[&str] = &[
     "streamlocalbindmask",
     "streamlocalbindunlink",
     "syslogfacility",
-    "tag",
     "tcpkeepalive",
     "tunnel",
     "tunneldevice",
@@ -82,12 +72,14 @@ const HARMLESS: &[&str] = &[
     "versionaddendum",
     "visualhostkey",
     "xauthlocation",
-    "challengeresponseauthentication",
 ];
 
 /// Directives whose value is used.
 const SUPPORTED: &[&str] = &[
     "addressfamily",
+    "bindaddress",
+    "challengeresponseauthentication",
+    "connectionattempts",
     "connecttimeout",
     "globalknownhostsfile",
     "hashknownhosts",
@@ -95,8 +87,16 @@ const SUPPORTED: &[&str] = &[
     "hostname",
     "identitiesonly",
     "identityagent",
+    "kbdinteractiveauthentication",
+    "passwordauthentication",
     "port",
+    "preferredauthentications",
+    "proxycommand",
+    "proxyjump",
+    "pubkeyauthentication",
+    "revokedhostkeys",
     "stricthostkeychecking",
+    "tag",
     "user",
     "userknownhostsfile",
 ];
@@ -108,12 +108,16 @@ pub(super) struct Values<'a> {
     pub(super) first: BTreeMap<&'a str, &'a Line>,
     /// All lines that name identity files.
     pub(super) identity_files: Vec<&'a Line>,
+    /// All lines that name certificates.
+    pub(super) certificate_files: Vec<&'a Line>,
+    /// A `Match final` was met: the configuration is read once more.
+    pub(super) wants_last_pass: bool,
 }
 
 /// Collects the values in effect: `active` tells whether the block that includes the file applies.
 pub(super) fn collect<'a>(
     file: &'a ConfigFile,
-    host: &str,
+    at: &Circumstances<'_>,
     active: bool,
     values: &mut Values<'a>,
 ) -> Result<(), Fault> {
@@ -121,16 +125,19 @@ pub(super) fn collect<'a>(
     for line in &file.lines {
         match line.keyword.as_str() {
             "host" => {
-                applies = active && list_matches(line.arguments.iter().map(String::as_str), host)
+                applies = active && list_matches(line.arguments.iter().map(String::as_str), at.host)
             }
-            "match" => applies = active && matches(line, host, values)?,
+            "match" => applies = active && matches(line, at, values)?,
             _ if !applies => {}
             "include" => {
                 for included in &line.included {
-                    collect(included, host, true, values)?;
+                    collect(included, at, true, values)?;
                 }
             }
             "identityfile" => values.identity_files.push(line),
+            "certificatefile" => values.certificate_files.push(line),
+            // The second pass is about the host that the first one found.
+            "hostname" if at.last => {}
             keyword => {
                 // OpenSSH takes the two as one: whichever comes first.
                 let other = match keyword {
@@ -146,7 +153,7 @@ pub(super) fn collect<'a>(
                     && !harmless.contains(&line.arguments[0].to_lowercase().as_str())
                 {
                     return Err(line
-                        .fault(format!("{name} applies to {host} and is not supported"))
+                        .fault(format!("{name} applies to {} and is not supported", at.original))
                         .hint("give the host a block of its own without it, or name another file with -F"));
                 }
                 values.first.insert(keyword, line);
@@ -156,63 +163,19 @@ pub(super) fn collect<'a>(
     Ok(())
 }
 
-/// Whether a `Match` line applies. Criteria that can't be judged here only matter where the others hold.
-fn matches(line: &Line, host: &str, values: &Values<'_>) -> Result<bool, Fault> {
-    let mut unjudged = None;
-    let mut arguments = line.arguments.iter();
-    while let Some(criterion) = arguments.next() {
-        let lower = criterion.to_lowercase();
-        let (negated, name) =
-            lower.strip_prefix('!').map_or((false, lower.as_str()), |name| (true, name));
-        let (name, inline) = name
-            .split_once('=')
-            .map_or((name, None), |(name, value)| (name, Some(value.to_owned())));
-        let holds = match name {
-            "all" => true,
-            "host" | "originalhost" => {
-                let patterns = inline
-                    .or_else(|| arguments.next().cloned())
-                    .ok_or_else(|| line.fault(format!("Match {name} has no pattern")))?;
-                // `host` means the name after HostName, as far as it has been read.
-                let name = match values.first.get("hostname") {
-                    Some(line) if name == "host" => host_name(&line.arguments[0], host)
-                        .map_err(|message| line.fault(message))?,
-                    _ => host.to_owned(),
-                };
-                list_matches(patterns.split(','), &name)
-            }
-            "canonical" | "final" => {
-                // No second pass is made over the file, which is when these hold.
-                unjudged.get_or_insert(name.to_owned());
-                continue;
-            }
-            _ => {
-                unjudged.get_or_insert(name.to_owned());
-                if inline.is_none() {
-                    arguments.next();
-                }
-                continue;
-            }
-        };
-        if holds == negated {
-            return Ok(false);
-        }
-    }
-    match unjudged {
-        None => Ok(true),
-        Some(name) => Err(line
-            .fault(format!("Match {name} can't be judged for {host}; only Match all, host and originalhost are supported"))
-            .hint("use Host, or name another file with -F")),
-    }
-}
-
 impl Values<'_> {
-    /// Directives in effect that do nothing here, for people.
+    /// The first argument of a keyword's line.
+    pub(super) fn text(&self, keyword: &str) -> Option<&str> {
+        self.first.get(keyword).map(|line| line.arguments[0].as_str())
+    }
+
+    /// Directives in effect that do nothing here, for people. Those of the system's file aren't told: they came with it.
     pub(super) fn ignored(&self) -> Vec<String> {
         (self.first.values())
             .filter(|line| {
                 let keyword = line.keyword.as_str();
-                !SUPPORTED.contains(&keyword)
+                !line.system
+                    && !SUPPORTED.contains(&keyword)
                     && !HARMLESS.contains(&keyword)
                     && !UNSUPPORTED.iter().any(|(name, _)| *name == keyword)
             })

@@ -41,6 +41,14 @@ impl Tokens<'_> {
         })
     }
 
+    /// A command for a shell with its tokens expanded. Callers see to it that the tokens are [`plain_words`].
+    ///
+    /// # Errors
+    /// What can't be expanded, in words.
+    pub(crate) fn command(&self, value: &str) -> Result<String, String> {
+        self.tokens(value)
+    }
+
     fn tokens(&self, value: &str) -> Result<String, String> {
         let mut expanded = String::with_capacity(value.len());
         let mut chars = value.chars();
@@ -64,6 +72,23 @@ impl Tokens<'_> {
         }
         Ok(expanded)
     }
+}
+
+/// Refuses names that a shell would take for more than a word: those of hosts may come from a cluster's gossip.
+///
+/// # Errors
+/// Which one, in words.
+pub(crate) fn plain_words(tokens: &Tokens<'_>) -> Result<(), String> {
+    for text in [tokens.host, tokens.original, tokens.user, tokens.key_alias] {
+        let plain =
+            |c: char| !c.is_control() && !c.is_whitespace() && !"'`\"$\\;&<>|(){}*?!#~".contains(c);
+        if text.starts_with('-') || !text.chars().all(plain) {
+            return Err(format!(
+                "{text:?} is not put into a command: a shell would read more than a name in it"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The value of `HostName`: only `%h` and `%%` mean something there.
@@ -127,6 +152,11 @@ mod tests {
         assert_eq!(tokens.path("/x/${PATH}").unwrap(), PathBuf::from(format!("/x/{path}")));
         for bad in ["~bob/x", "%z", "x%", "${QUORATE_SURELY_NOT_SET}", "${x"] {
             assert!(tokens.path(bad).is_err(), "{bad}");
+        }
+        assert_eq!(tokens.command("nc %h %p # '100%%'").unwrap(), "nc n1.example 2222 # '100%'");
+        assert_eq!(plain_words(&tokens), Ok(()));
+        for bad in ["n1;reboot", "$(x)", "-oX", "a b", "`x`", "a\nb"] {
+            assert!(plain_words(&Tokens { host: bad, ..tokens.clone() }).is_err(), "{bad}");
         }
         assert_eq!(host_name("%h.example.com", "n1").unwrap(), "n1.example.com");
         assert!(host_name("%p", "n1").is_err());

@@ -29,6 +29,10 @@ pub(crate) struct Line {
     pub(crate) keyword: String,
     /// Its arguments, unquoted.
     pub(crate) arguments: Vec<String>,
+    /// Everything behind the keyword as it stands: a shell reads the quotes of a command.
+    pub(crate) rest: String,
+    /// It stands in the system's file: what does nothing there isn't the operator's to change.
+    pub(crate) system: bool,
     /// For `Include`: the files, in order.
     pub(crate) included: Vec<ConfigFile>,
 }
@@ -50,8 +54,32 @@ impl ConfigFile {
     /// # Errors
     /// A file that can't be read or parsed. `must_exist` makes an absent file an error as well.
     pub(crate) fn read(path: &Path, home: &Path, must_exist: bool) -> Result<Self, Fault> {
+        let from = From { home, relative: &home.join(".ssh"), system: false, depth: 0 };
+        Self::read_from(path, must_exist, from)
+    }
+
+    /// Reads the system's file; relative includes start from its directory. An absent file says nothing.
+    ///
+    /// # Errors
+    /// A file that can't be read or parsed.
+    pub(crate) fn read_system(path: &Path, home: &Path) -> Result<Self, Fault> {
+        let relative = path.parent().unwrap_or(Path::new("/"));
+        Self::read_from(path, false, From { home, relative, system: true, depth: 0 })
+    }
+
+    /// The lines of a text that isn't in a file; it may include none.
+    ///
+    /// # Errors
+    /// What can't be parsed.
+    pub(crate) fn of_text(text: &str) -> Result<Self, Fault> {
+        let nowhere = Path::new("/nonexistent");
+        let from = From { home: nowhere, relative: nowhere, system: false, depth: DEEPEST };
+        Self::parse(Path::new("text"), text, from)
+    }
+
+    fn read_from(path: &Path, must_exist: bool, from: From<'_>) -> Result<Self, Fault> {
         match fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text, home, 0),
+            Ok(text) => Self::parse(path, &text, from),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {
                 Ok(Self::default())
             }
@@ -63,7 +91,7 @@ impl ConfigFile {
         }
     }
 
-    fn parse(path: &Path, text: &str, home: &Path, depth: usize) -> Result<Self, Fault> {
+    fn parse(path: &Path, text: &str, from: From<'_>) -> Result<Self, Fault> {
         let file: Arc<Path> = Arc::from(path);
         let mut lines = Vec::new();
         for (at, text) in text.lines().enumerate() {
@@ -81,10 +109,12 @@ impl ConfigFile {
                 number,
                 keyword,
                 arguments: words,
+                rest: behind_keyword(text).1.to_owned(),
+                system: from.system,
                 included: Vec::new(),
             };
             if line.keyword == "include" {
-                line.included = include(&line, home, depth)?;
+                line.included = include(&line, from)?;
             }
             lines.push(line);
         }
@@ -92,20 +122,33 @@ impl ConfigFile {
     }
 }
 
-fn include(line: &Line, home: &Path, depth: usize) -> Result<Vec<ConfigFile>, Fault> {
-    if depth >= DEEPEST {
+/// What the paths in a file start from.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    /// `~`
+    home: &'a Path,
+    /// Where relative includes are looked for.
+    relative: &'a Path,
+    /// It is the system's file, or included by it.
+    system: bool,
+    /// How many files include this one.
+    depth: usize,
+}
+
+fn include(line: &Line, from: From<'_>) -> Result<Vec<ConfigFile>, Fault> {
+    if from.depth >= DEEPEST {
         return Err(line.fault(format!("more than {DEEPEST} files include each other")));
     }
     let mut files = Vec::new();
     for argument in &line.arguments {
         let path = match argument.strip_prefix("~/") {
-            Some(rest) => home.join(rest),
-            None => home.join(".ssh").join(argument),
+            Some(rest) => from.home.join(rest),
+            None => from.relative.join(argument),
         };
         for path in paths(&path) {
             // Like OpenSSH: what is absent or can't be opened is passed over, `Include conf.d/*` being the usual form.
             let Ok(text) = fs::read_to_string(&path) else { continue };
-            files.push(ConfigFile::parse(&path, &text, home, depth + 1)?);
+            files.push(ConfigFile::parse(&path, &text, From { depth: from.depth + 1, ..from })?);
         }
     }
     Ok(files)
@@ -140,16 +183,22 @@ fn paths(pattern: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A line's keyword, and everything behind it.
+fn behind_keyword(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
+    let (keyword, rest) = line.split_at(end);
+    let rest = rest.trim_start();
+    (keyword, rest.strip_prefix('=').unwrap_or(rest).trim_start())
+}
+
 /// Words of a line: a keyword, an optional `=`, arguments that may be quoted, a comment.
 fn split(line: &str) -> Result<Vec<String>, &'static str> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(Vec::new());
     }
-    let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
-    let (keyword, rest) = line.split_at(end);
-    let rest = rest.trim_start();
-    let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
+    let (keyword, rest) = behind_keyword(line);
     let mut words = vec![keyword.trim_matches('"').to_owned()];
     let mut word: Option<String> = None;
     let mut quote = None;

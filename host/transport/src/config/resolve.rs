@@ -1,10 +1,13 @@
 //! What the configuration says of one host. As in OpenSSH the first value wins, but for `IdentityFile`, which adds up.
 use super::{
+    criteria::{Circumstances, Commands},
     directives::{Values, collect},
-    expand::{Tokens, host_name},
+    expand::{Tokens, host_name, plain_words},
     lines::{ConfigFile, Line},
+    proxy::{Jump, Proxy, jumps},
 };
 use crate::{fault::Fault, options::SshOptions};
+use quorate_ports::FaultKind;
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
@@ -40,8 +43,31 @@ pub(crate) struct HostConfig {
     pub(crate) connect_timeout: Duration,
     /// Which addresses of a name are used.
     pub(crate) family: Option<Family>,
+    /// The way there.
+    pub(crate) proxy: Proxy,
+    /// `CertificateFile`: certificates of the user's keys, beside those that lie by the keys.
+    pub(crate) certificates: Vec<PathBuf>,
+    /// Ways to log in, in the order in which they are tried.
+    pub(crate) methods: Vec<Method>,
+    /// The address here that connections come from.
+    pub(crate) bind: Option<IpAddr>,
+    /// `ConnectionAttempts`, where more than our own patience is wanted.
+    pub(crate) attempts: u32,
+    /// `RevokedHostKeys`: keys that no host may show.
+    pub(crate) revoked: Option<PathBuf>,
     /// Directives that are in effect and do nothing here.
     pub(crate) ignored: Vec<String>,
+}
+
+/// A way to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// With a key, or a certificate of one.
+    PublicKey,
+    /// With the password, as the answer to the server's only question.
+    KeyboardInteractive,
+    /// With the password.
+    Password,
 }
 
 /// A key file.
@@ -92,14 +118,24 @@ impl Family {
 /// Answers for hosts from one configuration.
 #[derive(Debug)]
 pub(crate) struct Resolver<'a> {
-    /// The configuration.
-    pub(crate) file: &'a ConfigFile,
+    /// The configuration: the operator's file, then the system's.
+    pub(crate) files: &'a [ConfigFile],
     /// What wins over it.
     pub(crate) options: &'a SshOptions,
+    /// `Match exec`
+    pub(crate) commands: &'a Commands,
+}
+
+/// What wins over the files for one host.
+struct Wins<'a> {
+    user: Option<&'a str>,
+    port: Option<u16>,
+    identity_files: &'a [PathBuf],
+    proxy: Option<Proxy>,
 }
 
 impl Resolver<'_> {
-    /// How a host is reached that was given as `[user@]host`.
+    /// How a node is reached that was given as `[user@]host`.
     ///
     /// # Errors
     /// A directive that applies to the host and can't be honoured or understood.
@@ -109,21 +145,83 @@ impl Resolver<'_> {
             Some((user, host)) => (Some(user), host),
             None => (None, given),
         };
+        let proxy = match &self.options.jump {
+            Some(text) => Some(way(jumps(text).map_err(|message| {
+                Fault::new(FaultKind::Configuration, format!("--ssh-jump: {message}"))
+            })?)),
+            None => None,
+        };
+        let wins = Wins {
+            user: self.options.user.as_deref().or(given_user),
+            port: self.options.port,
+            identity_files: &self.options.identity_files,
+            proxy,
+        };
+        self.host(original, wins)
+    }
+
+    /// How a jump host is reached. As with `ssh`, nothing of the command line is about it. `reached`: the one before it in a
+    /// list is the way to it, whatever the files say.
+    ///
+    /// # Errors
+    /// As for a node.
+    pub(crate) fn resolve_jump(&self, jump: &Jump, reached: bool) -> Result<HostConfig, Fault> {
+        let wins = Wins {
+            user: jump.user.as_deref(),
+            port: jump.port,
+            identity_files: &[],
+            proxy: reached.then_some(Proxy::None),
+        };
+        self.host(&jump.host, wins)
+    }
+
+    /// The lines that apply to a host, and the name that it is connected to.
+    fn values<'v>(
+        &'v self,
+        original: &str,
+        wins: &Wins<'_>,
+    ) -> Result<(Values<'v>, String), Fault> {
         let mut values = Values::default();
-        collect(self.file, original, true, &mut values)?;
+        let at = Circumstances {
+            original,
+            host: original,
+            last: false,
+            user: wins.user,
+            port: wins.port,
+            local_user: &self.options.local_user,
+            home: &self.options.home,
+            commands: self.commands,
+        };
+        for file in self.files {
+            collect(file, &at, true, &mut values)?;
+        }
         let host_name = match values.first.get("hostname") {
             Some(line) => {
                 host_name(&line.arguments[0], original).map_err(|message| line.fault(message))?
             }
             None => original.to_owned(),
         };
-        let port = match (self.options.port, values.first.get("port")) {
+        if values.wants_last_pass {
+            for file in self.files {
+                collect(
+                    file,
+                    &Circumstances { host: &host_name, last: true, ..at },
+                    true,
+                    &mut values,
+                )?;
+            }
+        }
+        Ok((values, host_name))
+    }
+
+    fn host(&self, original: &str, wins: Wins<'_>) -> Result<HostConfig, Fault> {
+        let (values, host_name) = self.values(original, &wins)?;
+        let port = match (wins.port, values.first.get("port")) {
             (Some(port), _) => port,
-            (None, Some(line)) => number(line)?,
+            (None, Some(line)) => line.number()?,
             (None, None) => 22,
         };
-        let user = (self.options.user.clone())
-            .or_else(|| given_user.map(str::to_owned))
+        let user = (wins.user.map(str::to_owned))
             .or_else(|| values.text("user").map(str::to_owned))
             .unwrap_or_else(|| self.options.local_user.clone());
         let key_alias = values.text("hostkeyalias").map(str::to_owned);
@@ -138,7 +236,7 @@ impl Resolver<'_> {
         };
         let ssh = self.options.home.join(".ssh");
         Ok(HostConfig {
-            identities: self.identities(&values, &tokens, &ssh)?,
+            identities: identities(&values, wins.identity_files, &tokens, &ssh)?,
             identities_only: values.flag("identitiesonly")?.unwrap_or(false),
             agent: self.agent(&values, &tokens)?,
             policy: values.policy()?,
@@ -155,40 +253,21 @@ impl Resolver<'_> {
             hash_known_hosts: values.flag("hashknownhosts")?.unwrap_or(false),
             connect_timeout: values.connect_timeout()?,
             family: values.family()?,
+            proxy: match wins.proxy {
+                Some(proxy) => proxy,
+                None => proxy(&values, &tokens)?,
+            },
+            certificates: paths(&values.certificate_files, &tokens)?,
+            methods: values.methods()?,
+            bind: values.bind()?,
+            attempts: values.first.get("connectionattempts").map_or(Ok(1), |line| line.number())?,
+            revoked: values.path("revokedhostkeys", &tokens)?,
             ignored: values.ignored(),
             host_name,
             port,
             user,
             key_alias,
         })
-    }
-
-    fn identities(
-        &self,
-        values: &Values<'_>,
-        tokens: &Tokens<'_>,
-        ssh: &Path,
-    ) -> Result<Vec<Identity>, Fault> {
-        let mut identities: Vec<Identity> = Vec::new();
-        let mut add = |path: PathBuf, named| {
-            if !identities.iter().any(|identity| identity.path == path) {
-                identities.push(Identity { path, named });
-            }
-        };
-        for path in &self.options.identity_files {
-            add(path.clone(), true);
-        }
-        for line in &values.identity_files {
-            if line.arguments[0] != "none" {
-                add(tokens.path(&line.arguments[0]).map_err(|message| line.fault(message))?, true);
-            }
-        }
-        if values.identity_files.is_empty() && self.options.identity_files.is_empty() {
-            for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
-                add(ssh.join(name), false);
-            }
-        }
-        Ok(identities)
     }
 
     fn agent(&self, values: &Values<'_>, tokens: &Tokens<'_>) -> Result<Agent, Fault> {
@@ -208,70 +287,51 @@ impl Resolver<'_> {
     }
 }
 
-fn number<T: std::str::FromStr>(line: &Line) -> Result<T, Fault> {
-    line.arguments[0].parse().map_err(|_| {
-        line.fault(format!("{} {:?} is not a number in range", line.keyword, line.arguments[0]))
-    })
+fn way(jumps: Vec<Jump>) -> Proxy {
+    if jumps.is_empty() { Proxy::None } else { Proxy::Jump(jumps) }
 }
 
-impl Values<'_> {
-    fn text(&self, keyword: &str) -> Option<&str> {
-        self.first.get(keyword).map(|line| line.arguments[0].as_str())
+fn proxy(values: &Values<'_>, tokens: &Tokens<'_>) -> Result<Proxy, Fault> {
+    if let Some(line) = values.first.get("proxyjump") {
+        let read = || tokens.command(&line.rest).and_then(|text| jumps(text.trim()));
+        return read().map(way).map_err(|message| line.fault(message));
     }
+    match values.first.get("proxycommand") {
+        Some(line) if !line.rest.eq_ignore_ascii_case("none") => {
+            plain_words(tokens).map_err(|message| line.fault(message))?;
+            tokens.command(&line.rest).map(Proxy::Command).map_err(|message| line.fault(message))
+        }
+        _ => Ok(Proxy::None),
+    }
+}
 
-    fn flag(&self, keyword: &str) -> Result<Option<bool>, Fault> {
-        let Some(line) = self.first.get(keyword) else { return Ok(None) };
-        match line.arguments[0].to_lowercase().as_str() {
-            "yes" | "true" => Ok(Some(true)),
-            "no" | "false" => Ok(Some(false)),
-            other => Err(line.fault(format!("{keyword} {other:?} is neither yes nor no"))),
+fn paths(lines: &[&Line], tokens: &Tokens<'_>) -> Result<Vec<PathBuf>, Fault> {
+    (lines.iter())
+        .filter(|line| line.arguments[0] != "none")
+        .map(|line| tokens.path(&line.arguments[0]).map_err(|message| line.fault(message)))
+        .collect()
+}
+
+fn identities(
+    values: &Values<'_>,
+    given: &[PathBuf],
+    tokens: &Tokens<'_>,
+    ssh: &Path,
+) -> Result<Vec<Identity>, Fault> {
+    let mut identities: Vec<Identity> = Vec::new();
+    let mut add = |path: PathBuf, named| {
+        if !identities.iter().any(|identity| identity.path == path) {
+            identities.push(Identity { path, named });
+        }
+    };
+    given.iter().for_each(|path| add(path.clone(), true));
+    paths(&values.identity_files, tokens)?.into_iter().for_each(|path| add(path, true));
+    if values.identity_files.is_empty() && given.is_empty() {
+        for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
+            add(ssh.join(name), false);
         }
     }
-
-    fn policy(&self) -> Result<HostKeyPolicy, Fault> {
-        let Some(line) = self.first.get("stricthostkeychecking") else {
-            return Ok(HostKeyPolicy::AcceptNew);
-        };
-        match line.arguments[0].to_lowercase().as_str() {
-            "yes" | "true" => Ok(HostKeyPolicy::Strict),
-            // There is nobody to ask in the middle of a job.
-            "accept-new" | "ask" => Ok(HostKeyPolicy::AcceptNew),
-            "no" | "off" | "false" => Ok(HostKeyPolicy::Off),
-            other => Err(line.fault(format!("StrictHostKeyChecking {other:?} is not known"))),
-        }
-    }
-
-    fn known_hosts(
-        &self,
-        keyword: &str,
-        tokens: &Tokens<'_>,
-    ) -> Result<Option<Vec<PathBuf>>, Fault> {
-        let Some(line) = self.first.get(keyword) else { return Ok(None) };
-        let paths = line.arguments.iter().filter(|argument| *argument != "none");
-        paths
-            .map(|argument| tokens.path(argument).map_err(|message| line.fault(message)))
-            .collect::<Result<_, _>>()
-            .map(Some)
-    }
-
-    fn connect_timeout(&self) -> Result<Duration, Fault> {
-        match self.first.get("connecttimeout") {
-            Some(line) if !matches!(line.arguments[0].as_str(), "none" | "0") => {
-                number(line).map(Duration::from_secs)
-            }
-            _ => Ok(Duration::from_secs(10)),
-        }
-    }
-
-    fn family(&self) -> Result<Option<Family>, Fault> {
-        let Some(line) = self.first.get("addressfamily") else { return Ok(None) };
-        match line.arguments[0].to_lowercase().as_str() {
-            "any" => Ok(None),
-            "inet" => Ok(Some(Family::V4)),
-            "inet6" => Ok(Some(Family::V6)),
-            other => Err(line.fault(format!("AddressFamily {other:?} is not known"))),
-        }
-    }
+    Ok(identities)
 }
 
 #[cfg(test)]

@@ -1,0 +1,41 @@
+//! Parsers of what comes from outside, for fuzz targets: they may refuse a text, and must not panic. No command is run, no file read.
+use crate::{
+    config::{Commands, ConfigFile, Resolver},
+    known_lines::lines,
+    options::SshOptions,
+};
+use std::path::Path;
+
+/// An `ssh_config`, and the way to a host by it.
+pub fn ssh_config(text: &str) {
+    if let Ok(file) = ConfigFile::of_text(text) {
+        let options = SshOptions::new("/nonexistent", "ann");
+        let commands = Commands::forbidden();
+        let resolver = Resolver { files: &[file], options: &options, commands: &commands };
+        for host in ["n1", "ann@n1.example.com", "::1"] {
+            drop(resolver.route(host));
+        }
+    }
+}
+
+/// A `known_hosts` file.
+pub fn known_hosts(text: &str) {
+    for name in ["n1", "[n1.example.com]:2222", "::1"] {
+        lines(Path::new("known_hosts"), text, name).for_each(drop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_fuzzed_runs_no_command_and_reads_no_file() {
+        let made = std::env::temp_dir().join(format!("quorate-fuzzing-{}", std::process::id()));
+        super::ssh_config(&format!(
+            "Match exec \"touch {}\"\nPort 1\nInclude /etc/passwd\n",
+            made.display()
+        ));
+        super::ssh_config("Host *\nProxyJump a%h\n");
+        super::known_hosts("|1|x|y ssh-ed25519\n@revoked\n@cert-authority * ssh-rsa AAAA\n");
+        assert!(!made.exists());
+    }
+}
