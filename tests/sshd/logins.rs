@@ -2,7 +2,7 @@ use crate::server::{Agent, Client, Server, keygen, keygen_with, user};
 use quorate_ports::{Exit, FaultKind};
 use std::{fs, process::Command};
 
-async fn succeeds(client: &Client) {
+pub(crate) async fn succeeds(client: &Client) {
     assert_eq!(client.query(&["true"]).await.unwrap().exit, Exit::Code(0));
 }
 

@@ -5,11 +5,14 @@
 
 mod actions;
 mod breaks;
+mod certificates;
 mod connections;
 mod errors;
 mod host_keys;
 mod jumps;
+mod kinds;
 mod logins;
+mod passwords;
 mod queries;
 mod server;
 mod sudo;

@@ -20,7 +20,14 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     listener: Option<Child>,
     config: String,
+    /// It sees accounts of its own in place of the system's.
+    accounts: bool,
 }
+
+/// The password of [`Server::start_with_password`].
+pub(crate) const PASSWORD: &str = "open sesame";
+/// As `openssl passwd -6` makes it.
+const HASH: &str = "$6$quorate$VhQAajAcJsEQj5Q6M2YpDjnfYW8euTDG/9QRPsXX1VrgVlGzg9ik39jIBwF4BUltzR1.A6iQvwzYpdmjkkaIR1";
 
 /// The name of whoever runs the tests: an sshd that isn't root's lets nobody else in.
 pub(crate) fn user() -> String {
@@ -60,6 +67,21 @@ impl Server {
 
     /// The same with more lines of configuration, which win over the usual ones.
     pub(crate) fn start_with(more: &str) -> Self {
+        Self::start_seeing(more, false)
+    }
+
+    /// A server at which root has a password, without touching the system's: files are mounted over `/etc/shadow` and `/etc/pam.d/sshd`
+    /// where only this server sees it. `None`, and a word, where the tests don't run as root: no other sshd can check a password.
+    pub(crate) fn start_with_password(more: &str) -> Option<Self> {
+        if user() != "root" {
+            eprintln!("left out: passwords need an sshd that is root's");
+            return None;
+        }
+        let methods = "PasswordAuthentication yes\nKbdInteractiveAuthentication yes\nUsePAM yes";
+        Some(Self::start_seeing(&format!("{more}\n{methods}"), true))
+    }
+
+    fn start_seeing(more: &str, accounts: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in ["node", "client", "client/.ssh"] {
             fs::create_dir(directory.path().join(name)).unwrap();
@@ -70,7 +92,7 @@ impl Server {
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
              SetEnv HOME={path}/node\nLogLevel VERBOSE\nPrintMotd no\n"
         );
-        let mut server = Self { directory, port: 0, listener: None, config };
+        let mut server = Self { directory, port: 0, listener: None, config, accounts };
         keygen(&server.path("host_key"), &["ed25519"]);
         keygen(&server.client().join(".ssh/id_ed25519"), &["ed25519"]);
         server.authorize(&server.client().join(".ssh/id_ed25519.pub"));
@@ -101,7 +123,12 @@ impl Server {
         let sshd = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"]
             .iter()
             .find(|path| Path::new(path).exists());
-        let mut child = Command::new(sshd.expect("openssh-server is not installed"))
+        let sshd = sshd.expect("openssh-server is not installed");
+        let mut command = match self.accounts {
+            true => self.with_accounts(sshd),
+            false => Command::new(sshd),
+        };
+        let mut child = command
             .args(["-D", "-e", "-f"])
             .arg(config)
             .stdin(Stdio::null())
@@ -125,6 +152,23 @@ impl Server {
         child.kill().unwrap();
         child.wait().unwrap();
         false
+    }
+
+    /// sshd in a mount namespace of its own.
+    fn with_accounts(&self, sshd: &str) -> Command {
+        let (shadow, pam) = (self.path("shadow"), self.path("pam"));
+        fs::write(&shadow, format!("root:{HASH}:19000:0:99999:7:::\nsshd:!:19000::::::\n"))
+            .unwrap();
+        let rules = "auth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n";
+        fs::write(&pam, rules).unwrap();
+        let script = format!(
+            "mount --bind {} /etc/shadow && mount --bind {} /etc/pam.d/sshd && exec {sshd} \"$@\"",
+            shadow.display(),
+            pam.display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", &script, "sh"]);
+        command
     }
 
     /// Kills the listener and every session process, none of which can say good-bye.

@@ -1,6 +1,11 @@
 //! From flags to a transport, and back from a journal.
-use crate::{args::SshArgs, error::CliError, watch::complain};
-use quorate_ports::TransportError;
+use crate::{
+    args::{PasswordArgs, SshArgs},
+    error::CliError,
+    logins, prompt,
+    watch::complain,
+};
+use quorate_ports::{Secret, TransportError};
 use quorate_transport::{Ssh, SshOptions, Sudo};
 use std::{
     collections::BTreeMap,
@@ -30,6 +35,12 @@ pub(crate) fn release_notices() {
     lines.unwrap_or_default().iter().for_each(|line| notice(line));
 }
 
+/// Asks for a passphrase; nobody can be asked while the board has the screen.
+fn ask(question: &str) -> Option<Secret> {
+    let gathered = GATHERED.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+    if gathered { None } else { prompt::hidden(&format!("quorate: {question}")) }
+}
+
 /// Opens the transport.
 pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<Ssh>, CliError> {
     let wrong = |error| transport_error(&error);
@@ -46,6 +57,9 @@ pub(crate) fn connect(ssh: &SshArgs) -> Result<Arc<Ssh>, CliError> {
     options.handshakes = ssh.ssh_handshakes.max(1);
     options.remote_dir.clone_from(&ssh.remote_dir);
     options.sudo = ssh.sudo.as_ref().map(|user| Sudo { user: user.clone(), args: sudo_args(ssh) });
+    options.jump.clone_from(&ssh.ssh_jump);
+    options.password = logins::password(&ssh.password)?;
+    options.ask = Some(Arc::new(ask));
     options.notice = Arc::new(notice);
     Ssh::new(options).map(Arc::new).map_err(wrong)
 }
@@ -77,6 +91,13 @@ pub(crate) fn remembered(ssh: &SshArgs) -> Result<BTreeMap<String, Vec<String>>,
     let files: Result<Vec<_>, _> = ssh.ssh_identity_file.iter().map(absolute).collect();
     kept.insert("identity".into(), files?);
     kept.insert("handshakes".into(), vec![ssh.ssh_handshakes.to_string()]);
+    if let Some(jump) = &ssh.ssh_jump {
+        kept.insert("jump".into(), vec![jump.clone()]);
+    }
+    if ssh.password.wanted() {
+        // That there is one, so that `continue` can ask for it.
+        kept.insert("password".into(), Vec::new());
+    }
     if let Some(dir) = &ssh.remote_dir {
         kept.insert("remote-dir".into(), vec![dir.clone()]);
     }
@@ -96,6 +117,8 @@ pub(crate) fn recalled(kept: &BTreeMap<String, Vec<String>>) -> Result<SshArgs, 
     Ok(SshArgs {
         ssh_config: one("config").map(PathBuf::from),
         ssh_username: one("user"),
+        ssh_jump: one("jump"),
+        password: PasswordArgs { needed: kept.contains_key("password"), ..PasswordArgs::default() },
         ssh_identity_file: kept.get("identity").into_iter().flatten().map(PathBuf::from).collect(),
         ssh_handshakes: handshakes.unwrap_or(64),
         remote_dir: one("remote-dir"),

@@ -11,9 +11,11 @@ mod error;
 mod explain;
 mod jobs;
 mod launch;
+mod logins;
 mod plan;
 mod plugin_args;
 mod policy;
+mod prompt;
 mod resume;
 mod run;
 mod screen;
@@ -66,7 +68,7 @@ fn wants_json(words: &[OsString]) -> bool {
 
 /// A node that runs needs three descriptors; a shell's default of 1,024 ends at some 300 nodes.
 fn raise_descriptor_limit() {
-    // Where it can't be raised, what comes up against it says so.
+    // Where it can't be raised far enough for the nodes of a job, `logins::ready` says so.
     let _ = rlimit::increase_nofile_limit(1 << 20);
 }
 

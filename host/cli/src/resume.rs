@@ -1,6 +1,6 @@
 //! `continue`: takes a job up again.
 use crate::{
-    args::ContinueArgs,
+    args::{ContinueArgs, PasswordArgs},
     commands,
     connect::{connect, recalled},
     error::CliError,
@@ -46,7 +46,9 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
             Some(strategy)
         }
     };
-    let transport = connect(&recalled(&view.created.ssh)?)?;
+    let mut ssh = recalled(&view.created.ssh)?;
+    ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
+    let transport = connect(&ssh)?;
     let run =
         Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
     Ok(run.drive_on(vec![Begun { view, strategy, lock }]).await?.0)

@@ -2,6 +2,7 @@
 use crate::{
     args::ShowArgs,
     error::{CliError, Code},
+    logins::ready,
     session::{Session, SystemClock},
     watch::{Watch, face, say, tell_end},
 };
@@ -38,6 +39,7 @@ type Driven = Result<Option<End>, RunnerError>;
 impl Run<'_> {
     /// Runs the jobs to their ends, shows them, and gives the exit code and how they are then.
     pub(crate) async fn drive_on(self, jobs: Vec<Begun>) -> Result<(u8, Vec<JobView>), CliError> {
+        ready(&self.transport, &jobs).await?;
         let (shown, events) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::No);
         if face(&self.show).0 {

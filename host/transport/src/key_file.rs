@@ -105,6 +105,11 @@ pub(crate) fn read(identity: &Identity, keyring: &Keyring) -> Option<KeyFile> {
     Some(file)
 }
 
+/// Whether a key file is there, encrypted, and not opened yet.
+pub(crate) fn is_locked(identity: &Identity, keyring: &Keyring) -> bool {
+    read(identity, keyring).is_some_and(|file| matches!(file.private, Private::Locked))
+}
+
 /// The text of a private key, if only its owner can read it.
 pub(crate) fn private_text(path: &Path) -> io::Result<Zeroizing<String>> {
     let mode = fs::metadata(path)?.permissions().mode();

@@ -5,6 +5,7 @@ use crate::{
     connect::{Session, connect, jump_fault},
     dial::TIMED_OUT,
     fault::{Fault, one_line},
+    key_file::is_locked,
     keyring::Keyring,
     login::Means,
     options::SshOptions,
@@ -14,7 +15,8 @@ use crate::{
 use quorate_ports::{BoxFuture, Exit, FaultKind, TransportError};
 use russh::ChannelOpenFailure;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -176,6 +178,37 @@ impl Links {
             });
             made.await.map_err(|fault| jump_fault(fault, hop))
         })
+    }
+
+    /// Logs in to one host of each set of encrypted keys, so that their passphrases are asked for.
+    pub(crate) async fn unlock(&self, hosts: &[String]) {
+        if self.options().ask.is_none() {
+            return;
+        }
+        let mut locked: HashMap<PathBuf, bool> = HashMap::new();
+        let mut sets: BTreeMap<BTreeSet<PathBuf>, Vec<&str>> = BTreeMap::new();
+        for host in hosts {
+            let Ok(route) = self.route(host) else { continue };
+            let mut set = BTreeSet::new();
+            for identity in route.hops.iter().chain([&route.end]).flat_map(|host| &host.identities)
+            {
+                let known = locked.entry(identity.path.clone());
+                if *known.or_insert_with(|| is_locked(identity, &self.means.keyring)) {
+                    set.insert(identity.path.clone());
+                }
+            }
+            if !set.is_empty() {
+                sets.entry(set).or_default().push(host);
+            }
+        }
+        for hosts in sets.values() {
+            // The first that can be logged in to; where none of these can, the others say so themselves.
+            for host in hosts.iter().take(3) {
+                if self.link(host).await.is_ok() {
+                    break;
+                }
+            }
+        }
     }
 
     async fn shared(

@@ -29,6 +29,12 @@ impl Ssh {
 }
 
 impl Ssh {
+    /// Opens the encrypted keys that these hosts take: for each set of such keys one of its hosts is logged in to, and somebody
+    /// asked meanwhile. A host that can't be reached is no matter of this.
+    pub async fn unlock(&self, hosts: &[String]) {
+        self.links.unlock(hosts).await;
+    }
+
     /// The name or address that a host is connected to: `HostName`, or what was given.
     ///
     /// # Errors

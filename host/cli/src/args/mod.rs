@@ -10,7 +10,7 @@ pub(crate) use hosts::HostSpec;
 pub(crate) use nodetool::NodetoolArgs;
 pub(crate) use order::{GuaranteeArgs, ImpactName, OrderArgs};
 pub(crate) use show::{Colour, Output, ShowArgs};
-pub(crate) use ssh::SshArgs;
+pub(crate) use ssh::{PasswordArgs, SshArgs};
 pub(crate) use verbs::{
     ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, TopologyArgs, TopologyOutput,
 };

@@ -1,5 +1,5 @@
 //! What the verbs beside commands take.
-use super::{GuaranteeArgs, HostSpec, NodetoolArgs, Output, ShowArgs, SshArgs};
+use super::{GuaranteeArgs, HostSpec, NodetoolArgs, Output, PasswordArgs, ShowArgs, SshArgs};
 use clap::{Args, ValueEnum};
 
 /// The demo cluster.
@@ -89,6 +89,8 @@ pub(crate) struct ContinueArgs {
     /// Start no more than so many nodes this time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) stop_after: Option<u32>,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
 }

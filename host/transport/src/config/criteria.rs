@@ -34,10 +34,13 @@ pub(super) struct Circumstances<'a> {
     pub(super) commands: &'a Commands,
 }
 
+/// Whether a command succeeded, once somebody has run it; or why it couldn't be run.
+type Ran = Arc<OnceLock<Result<bool, String>>>;
+
 /// The commands of `Match exec` and what came of them: each runs once.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    ran: Mutex<HashMap<String, Arc<OnceLock<Result<bool, String>>>>>,
+    ran: Mutex<HashMap<String, Ran>>,
     forbidden: bool,
 }
 
