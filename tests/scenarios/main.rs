@@ -4,6 +4,7 @@
 mod clusters;
 mod faults;
 mod jobs;
+mod logins;
 mod orders;
 mod plans;
 mod stage;

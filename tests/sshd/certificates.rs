@@ -53,17 +53,16 @@ async fn a_users_certificate_leads_in_from_beside_the_key_from_a_file_and_from_t
         succeeds(&server.ssh_with(named)).await;
 
         // The agent holds the key, a file the certificate.
-        let agent = Agent::start(&server.path(&format!("agent_{}", kind[0])));
+        let directory = server.path(&format!("agent_{}", kind[0]));
+        fs::create_dir(&directory).unwrap();
+        let agent = Agent::start(&directory);
         agent.add(&key);
-        let private = fs::read(&key).unwrap();
         fs::remove_file(&key).unwrap();
         let by_agent = |options: &mut quorate_transport::SshOptions| {
             options.agent_socket = Some(agent.socket.clone());
             options.identity_files = vec![key.clone()];
         };
         succeeds(&server.ssh_with(by_agent)).await;
-        // The agent holds both.
-        drop(private);
         server.configure("");
         fs::remove_file(&elsewhere).unwrap();
     }

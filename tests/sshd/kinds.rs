@@ -91,9 +91,10 @@ async fn addresses_of_ipv6_are_hosts_like_others() {
     // As a jump host, and behind one.
     let node = Server::start_with("ListenAddress ::1");
     server.authorize(&node.client().join(".ssh/id_ed25519.pub"));
-    node.configure(&format!("ProxyJump {}@[::1]:{}\n", user(), server.port));
-    node.ssh().query_at("::1", &["true"]).await.unwrap();
-    assert_eq!(server.log().matches("Accepted").count(), 3);
+    let jump = format!("{}@[::1]:{}", user(), server.port);
+    let client = node.ssh_with(|options| options.jump = Some(jump));
+    client.query_at("::1", &["true"]).await.unwrap();
+    assert_eq!(server.log().matches("Accepted publickey").count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

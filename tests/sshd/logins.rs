@@ -113,13 +113,9 @@ async fn a_login_that_fails_says_what_was_tried() {
         .query(&["true"])
         .await
         .unwrap_err();
-    for part in [
-        "no key could be used",
-        "is encrypted",
-        "ssh-add",
-        &format!("agent {}", missing.display()),
-        "the server takes: publickey",
-    ] {
+    for part in
+        ["no key could be used", "is encrypted", "ssh-add", &format!("agent {}", missing.display())]
+    {
         assert!(error.message.contains(part), "{part}: {error}");
     }
     assert!(!format!("{error:?}").contains("a passphrase"));

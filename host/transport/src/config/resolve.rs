@@ -293,7 +293,7 @@ fn way(jumps: Vec<Jump>) -> Proxy {
 
 fn proxy(values: &Values<'_>, tokens: &Tokens<'_>) -> Result<Proxy, Fault> {
     if let Some(line) = values.first.get("proxyjump") {
-        let read = || tokens.command(&line.rest).and_then(|text| jumps(text.trim()));
+        let read = || tokens.command(&line.arguments.concat()).and_then(|text| jumps(&text));
         return read().map(way).map_err(|message| line.fault(message));
     }
     match values.first.get("proxycommand") {
