@@ -3,6 +3,7 @@
 
 mod clusters;
 mod faults;
+mod garbage;
 mod jobs;
 mod logins;
 mod orders;

@@ -3,8 +3,15 @@ use quorate_ports::{Exit, FaultKind, Query, Target, Transport, TransportError};
 use quorate_ring::parse::ParseError;
 use std::{sync::Arc, time::Duration};
 
-/// Most bytes that a nodetool may print: `describering` of 1,000 nodes with 256 tokens is some 100 MB.
-const MAX_OUTPUT: usize = 256 << 20;
+/// Most bytes that a command may print. `describering` of 1,000 nodes with 256 tokens is some 100 MB, `ring` 30;
+/// `tablestats` has 2 KB for each table; of all else a cluster of 3,000 nodes prints 4 MB at most (`gossipinfo`).
+fn max_output(command: &str) -> usize {
+    match command.split_whitespace().nth(1) {
+        Some("describering" | "ring") => 256 << 20,
+        Some("tablestats") => 64 << 20,
+        _ => 16 << 20,
+    }
+}
 
 /// How nodetool is called on every node, and through what.
 #[derive(Clone)]
@@ -131,8 +138,12 @@ impl Nodetool {
         parse: impl FnOnce(&str) -> Result<T, ParseError>,
     ) -> Result<T, NodetoolError> {
         let program = argv[0].clone();
-        let query =
-            Query { argv, timeout: self.timeout, max_output: MAX_OUTPUT, private: Vec::new() };
+        let query = Query {
+            argv,
+            timeout: self.timeout,
+            max_output: max_output(&command),
+            private: Vec::new(),
+        };
         let host = target.host.clone();
         let answer = self.transport.query(target, query).await?;
         if answer.exit != Exit::Code(0) {

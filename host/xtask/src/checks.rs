@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Instant};
 
 /// In the order in which they run: what fails fastest comes first. Lints and documentation share one
 /// pass over the dependencies (metadata only), all tests of the workspace the other one (code).
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     step("formatting of the workspace", "", &["fmt", "--all"], &["--check"]),
     // With the SDK, which is a member of that workspace.
     step("formatting of the plugins and the SDK", "plugins", &["fmt", "--all"], &["--check"]),
@@ -14,6 +14,7 @@ const STEPS: [Step; 8] = [
         &["fmt", "--all"],
         &["--check"],
     ),
+    step("formatting of the fuzz targets", "tests/fuzz", &["fmt", "--all"], &["--check"]),
     step(
         "lints of the plugins and the SDK",
         "plugins",

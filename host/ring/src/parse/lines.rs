@@ -48,6 +48,10 @@ impl<'a> Lines<'a> {
             return Err(ParseError::new(&self.command, number, Some(window), expected));
         };
         let text = window[..end].strip_suffix('\r').unwrap_or(&window[..end]);
+        if has_controls(text) {
+            let expected = "a line without control characters";
+            return Err(ParseError::new(&self.command, number, Some(text), expected));
+        }
         self.rest = &self.rest[end + 1..];
         self.taken = number;
         Ok(Some(Line { number, text }))
@@ -117,9 +121,18 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Whether a line has control characters other than tabs. No name has any, and on a terminal they would do more
+/// than stand there.
+fn has_controls(text: &str) -> bool {
+    let is_control = |b: u8| b < b' ' && b != b'\t' || b == 0x7f;
+    text.bytes().any(is_control)
+        || !text.is_ascii() && text.chars().any(|c| c.is_control() && c != '\t')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString as _;
 
     #[test]
     fn lines_are_counted_and_end_with_a_line_end() {
@@ -143,5 +156,15 @@ mod tests {
         }
         let text = "x".repeat(MAX_LINE_BYTES) + "\n";
         assert_eq!(Lines::new("x", &text).next().unwrap().unwrap().text.len(), MAX_LINE_BYTES);
+    }
+
+    #[test]
+    fn control_characters_are_refused_and_tabs_are_not() {
+        assert_eq!(Lines::new("x", "\ta b\té\n").next().unwrap().unwrap().text, "\ta b\té");
+        for text in ["a\0\n", "a\u{1b}[31m\n", "a\r\r\n", "a\rb\n", "\u{7f}\n", "é\u{9b}31m\n"] {
+            let error = Lines::new("x", text).next().unwrap_err();
+            assert!(error.expected.contains("control"), "{error}");
+            assert!(!error.to_string().contains(char::is_control), "{error}");
+        }
     }
 }
