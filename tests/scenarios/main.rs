@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod clusters;
+mod cstar;
 mod faults;
 mod garbage;
 mod jobs;
 mod logins;
 mod orders;
+mod pages;
 mod plans;
 mod stage;
 mod streams;

@@ -70,7 +70,12 @@ impl Stage {
 
     /// The binary with these words and the operator's environment, and nothing else of ours.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        self.command_as(std::path::Path::new(env!("CARGO_BIN_EXE_quorate")), words)
+    }
+
+    /// The same under another name.
+    pub fn command_as(&self, program: &std::path::Path, words: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(words)
             .env_clear()

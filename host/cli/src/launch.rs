@@ -1,6 +1,6 @@
 //! Deciding on jobs: which clusters, targets, policy. Nothing is touched here.
 use crate::{
-    args::{HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs},
+    args::{HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs},
     clusters::{Found, known_centers, read_clusters},
     connect::remembered,
     error::CliError,
@@ -30,6 +30,7 @@ pub(crate) struct Launch {
     pub(crate) hosts: HostSpec,
     pub(crate) ssh: SshArgs,
     pub(crate) order: OrderArgs,
+    pub(crate) job: JobArgs,
     pub(crate) nodetool: NodetoolArgs,
     pub(crate) show: ShowArgs,
     pub(crate) limits: LimitArgs,
@@ -72,17 +73,18 @@ pub(crate) async fn prepare_from(
     named: &[String],
 ) -> Result<Vec<Prepared>, CliError> {
     let nodetool = nodetool(transport, &launch.nodetool);
-    let given = launch.order.guarantee.replications()?;
+    let given = launch.order.guarantee.kept.replications()?;
     let clusters = read_clusters(transport, &nodetool, seeds, named, &given).await?;
     known_centers(&clusters, &launch.order.dc_filter)?;
     let mut prepared = Vec::new();
     for found in clusters {
         prepared.extend(prepare_one(launch, session, transport, found).await?);
     }
-    match prepared.is_empty() {
-        true => Err(CliError::not_started("no node is left to run on")),
-        false => Ok(prepared),
+    if prepared.is_empty() {
+        return Err(CliError::not_started("no node is left to run on"));
     }
+    enforce_id(launch, session, &mut prepared)?;
+    Ok(prepared)
 }
 
 /// The job of one cluster; none where no node of it is left to run on.
@@ -148,6 +150,28 @@ async fn prepare_one(
     };
     let seed = found.seed.host;
     Ok(Some(Prepared { created, guard, warnings, strategy, costly, seed, named }))
+}
+
+/// Gives the job the id that a person wants, if no other has it.
+fn enforce_id(
+    launch: &Launch,
+    session: &Session,
+    prepared: &mut [Prepared],
+) -> Result<(), CliError> {
+    let Some(id) = launch.job.enforced_job_id.clone().map(JobId) else { return Ok(()) };
+    let [only] = prepared else {
+        let what = format!("--enforced-job-id: {id} can't be the id of {} jobs", prepared.len());
+        return Err(
+            CliError::usage(what).hint("each cluster has a job of its own: start them one by one")
+        );
+    };
+    if session.store.jobs().map_err(stored)?.contains(&id) {
+        let what = format!("--enforced-job-id: there is a job {id} already");
+        return Err(CliError::not_started(what)
+            .hint(format!("quorate show {id}; `quorate cleanup-jobs` removes old ones")));
+    }
+    only.created.job = id;
+    Ok(())
 }
 
 /// An id that no job has yet; several jobs may begin in one millisecond.

@@ -3,8 +3,10 @@
 
 mod args;
 mod board;
+mod cleanup;
 mod clusters;
 mod commands;
+mod completions;
 mod connect;
 mod demo;
 mod error;
@@ -15,6 +17,7 @@ mod logins;
 mod plan;
 mod plugin_args;
 mod policy;
+mod program;
 mod prompt;
 mod resume;
 mod run;
@@ -27,9 +30,12 @@ mod topology;
 mod turns;
 mod watch;
 
-use args::{Cli, HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs, Verb};
+use args::{
+    Cli, CstarArgs, HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs, Verb,
+};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
+use program::{Program, as_called};
 use quorate_ports::{Clock, CommandHost};
 use session::SystemClock;
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
@@ -46,10 +52,11 @@ fn main() -> ExitCode {
     };
     let words: Vec<OsString> = std::env::args_os().collect();
     let is_json = wants_json(&words);
+    Program::of(&words).remember();
     match runtime.block_on(run(words)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            complain(&error.to_string());
+            complain(&as_called(&error.to_string()));
             if is_json {
                 say(&error.json(SystemClock.now()));
             }
@@ -73,11 +80,14 @@ fn raise_descriptor_limit() {
 }
 
 async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
-    let mut cli = Cli::command().subcommand_required(true).arg_required_else_help(true);
+    let program = Program::of(&words);
+    let mut cli =
+        Cli::command().name(program.name()).subcommand_required(true).arg_required_else_help(true);
     // Components are looked at only where a command, or the list of them, is asked for.
     let own: Vec<String> = cli.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     let asked = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-    let plugins = match own.iter().any(|verb| verb == asked) {
+    let whole = ["completions", "man"].contains(&asked);
+    let plugins = match own.iter().any(|verb| verb == asked) && !whole {
         true => Vec::new(),
         false => commands::load_all().await?,
     };
@@ -92,6 +102,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
     }
     cli = cli.subcommand(plan);
     let is_json = wants_json(&words);
+    let tree = cli.clone();
     let matches = match cli.try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
@@ -130,6 +141,9 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         Verb::Explain(args) => explain::explain(&args),
         Verb::Topology(args) => topology::topology(*args).await,
         Verb::Continue(args) => resume::resume(args).await,
+        Verb::CleanupJobs(args) => cleanup::cleanup(args).await,
+        Verb::Completions(args) => completions::completions(args, tree),
+        Verb::Man(args) => completions::man(&args, tree),
     }
 }
 
@@ -139,6 +153,8 @@ async fn read(
     matches: &ArgMatches,
 ) -> Result<launch::Launch, CliError> {
     let limits = LimitArgs::from_arg_matches(matches).map_err(CliError::usage)?;
+    let cstar = CstarArgs::from_arg_matches(matches).map_err(CliError::usage)?;
+    cstar.notes().iter().for_each(|note| complain(&format!("quorate: {note}")));
     let command = match limits.plugin_limit.is_empty() {
         true => command,
         false => commands::load(&command.manifest().name, &limits.plugin_limit).await?,
@@ -146,7 +162,8 @@ async fn read(
     Ok(launch::Launch {
         hosts: HostSpec::from_arg_matches(matches).map_err(CliError::usage)?,
         ssh: SshArgs::from_arg_matches(matches).map_err(CliError::usage)?,
-        order: OrderArgs::from_arg_matches(matches).map_err(CliError::usage)?,
+        order: OrderArgs::from_arg_matches(matches).map_err(CliError::usage)?.spelled_out(),
+        job: JobArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         nodetool: NodetoolArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         show: ShowArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         arguments: plugin_args::values(command.manifest(), matches)?,

@@ -1,6 +1,9 @@
 //! A command's own arguments: from its manifest to the command line, and back as values.
 use crate::{
-    args::{HostSpec, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs, duration},
+    args::{
+        CstarArgs, HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs,
+        duration,
+    },
     error::CliError,
 };
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
@@ -19,6 +22,8 @@ pub(crate) fn subcommand(manifest: &Manifest) -> Command {
     command = SshArgs::augment_args(command);
     command = NodetoolArgs::augment_args(command);
     command = LimitArgs::augment_args(command);
+    command = CstarArgs::augment_args(command);
+    command = JobArgs::augment_args(command);
     // The documentation of an argument group would else become the command's own.
     ShowArgs::augment_args(command).about(manifest.summary.clone()).long_about(None)
 }

@@ -1,6 +1,6 @@
 //! What the operator's flags and the command's manifest decide about a job.
 use crate::{
-    args::{GuaranteeArgs, ImpactName, NodetoolArgs, OrderArgs},
+    args::{ImpactName, KeepArgs, NodetoolArgs, OrderArgs},
     commands,
     error::CliError,
     plugin_args,
@@ -72,7 +72,11 @@ pub(crate) async fn choose(
         strategy,
         strategy_is_dynamic: host.as_ref().is_some_and(|host| host.manifest().dynamic),
         unguarded,
-        guarantee: guarantee(&order.guarantee, topology)?,
+        guarantee: Guarantee {
+            max_out: order.guarantee.max_out.unwrap_or(MaxOut::Usual),
+            allow_topology_change: order.guarantee.allow_topology_change,
+            ..guarantee(&order.guarantee.kept, topology)?
+        },
         impact,
         gates: GatePolicy { new_process: manifest.gates.contains(&Gate::NewProcess) },
         dc_parallel: (manifest.dc_parallel || order.dc_parallel) && !order.dc_serial,
@@ -100,7 +104,7 @@ fn native(name: &str) -> Option<Strategy> {
 }
 
 /// The guarantee, its keyspaces held against those that there are.
-pub(crate) fn guarantee(args: &GuaranteeArgs, topology: &Topology) -> Result<Guarantee, CliError> {
+pub(crate) fn guarantee(args: &KeepArgs, topology: &Topology) -> Result<Guarantee, CliError> {
     let known = |flag: &str, name: &str| {
         let found = topology.keyspaces.iter().find(|keyspace| keyspace.name.as_str() == name);
         found.ok_or_else(|| {
@@ -108,12 +112,7 @@ pub(crate) fn guarantee(args: &GuaranteeArgs, topology: &Topology) -> Result<Gua
                 .hint("`quorate topology` lists the keyspaces")
         })
     };
-    let mut guarantee = Guarantee {
-        max_out: args.max_out.unwrap_or(MaxOut::Usual),
-        allow_topology_change: args.allow_topology_change,
-        replications: args.replications()?,
-        ..Guarantee::default()
-    };
+    let mut guarantee = Guarantee { replications: args.replications()?, ..Guarantee::default() };
     for keep in &args.keep {
         let Some(name) = &keep.keyspace else {
             guarantee.level = keep.level;

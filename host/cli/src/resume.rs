@@ -6,18 +6,28 @@ use crate::{
     error::CliError,
     jobs,
     run::{Begun, Run},
-    session::{Session, stored},
+    session::{Session, SystemClock, stored},
+    watch::complain,
 };
 use quorate_journal::{ActionClose, JobView};
+use quorate_ports::Clock;
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
+use quorate_views::duration;
 
 /// Runs what wasn't started. Gives the exit code.
 pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
+    args.remembered.notes().iter().for_each(|note| complain(&format!("quorate: {note}")));
     let session = Session::open()?;
     let job = session.store.find(&args.job).map_err(stored)?;
     let lock = JobLock::take(&session.home, &job).map_err(stored)?;
     let view = jobs::view(&session, &job)?;
+    let age = SystemClock.now().saturating_sub(view.created_at);
+    if let Some(most) = args.max_job_age.filter(|most| age > *most) {
+        let (age, most) = (duration(age), duration(most));
+        let what = format!("job {job} was made {age} ago, --max-job-age allows {most}");
+        return Err(CliError::unreadable(what));
+    }
     refuse(&view)?;
     let command = commands::load(&view.created.command.name, &view.created.command.limits).await?;
     if command.digest() != view.created.command.digest {

@@ -18,7 +18,7 @@ pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     let transport = connect(&args.ssh)?;
     let named = named_hosts(&args.hosts)?;
     let nodetool = nodetool(&transport, &args.nodetool);
-    let (seeds, given) = (&args.hosts.seed_host, args.guarantee.replications()?);
+    let (seeds, given) = (&args.hosts.seed_host, args.kept.replications()?);
     let clusters = read_clusters(&transport, &nodetool, seeds, &named, &given).await?;
     if clusters.len() > 1 && args.output == TopologyOutput::Svg {
         return Err(CliError::usage("a picture shows one cluster, the hosts belong to several"));
@@ -43,7 +43,7 @@ fn print(args: &TopologyArgs, topology: &Topology) -> Result<(), CliError> {
     if let Some(name) = &args.ranges {
         return ranges(topology, name, args.output);
     }
-    let policy = Policy { guarantee: guarantee(&args.guarantee, topology)?, ..Policy::default() };
+    let policy = Policy { guarantee: guarantee(&args.kept, topology)?, ..Policy::default() };
     let guard = Guard::new(topology, &policy);
     let view = TopologyView { topology, guard: &guard, policy: &policy };
     match args.output {

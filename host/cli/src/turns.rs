@@ -11,7 +11,7 @@ use crate::{
 use quorate_journal::{JobView, Record, Stamped};
 use quorate_ports::{Clock, Store};
 use quorate_schedule::Phase;
-use quorate_store::JobLock;
+use quorate_store::{JobLock, place_outputs};
 use quorate_transport::Ssh;
 use quorate_views::not_begun_json;
 use std::{io::IsTerminal, sync::Arc, time::Duration};
@@ -159,6 +159,13 @@ impl Turns<'_> {
     async fn begin(&self, prepared: Prepared) -> Result<Begun, CliError> {
         let Prepared { created, warnings, strategy, .. } = prepared;
         let lock = JobLock::take(&self.session.home, &created.job).map_err(stored)?;
+        if let Some(dir) = &self.launch.job.output_directory {
+            let nodes = created.targets.iter().map(|id| &created.hosts[id.index()].key);
+            place_outputs(&self.session.home, &created.job, dir, nodes).map_err(|error| {
+                CliError::not_started(format!("--output-directory: {error}"))
+                    .hint("name a directory without them")
+            })?;
+        }
         let mut records = vec![stamp(Record::Created(Box::new(created.clone())))];
         records.extend(warnings.into_iter().map(|text| stamp(Record::Warning { text })));
         self.session.store.append(&created.job, records.clone()).await.map_err(stored)?;

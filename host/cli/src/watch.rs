@@ -3,6 +3,7 @@ use crate::{
     args::{Colour, Output, ShowArgs},
     board::BoardFace,
     connect::{gather_notices, release_notices},
+    program::as_called,
     screen::Screen,
     shown::Shown,
     signals::{Asked, Signals},
@@ -252,9 +253,9 @@ pub(crate) fn tell_record(show: &ShowArgs, view: &JobView, record: &Stamped) {
 /// Tells how a job ended.
 pub(crate) fn tell_end(show: &ShowArgs, view: &JobView, end: Option<&End>, code: u8, now: u64) {
     if show.output == Output::Json {
-        return say(&ended_json(view, now, end, code).to_string());
+        return say(&as_called(&ended_json(view, now, end, code).to_string()));
     }
-    say(&format!("job {}: {}", view.created.job, end_line(view, end)));
+    say(&as_called(&format!("job {}: {}", view.created.job, end_line(view, end))));
     if end.is_none() {
         left_lines(view).iter().for_each(|line| say(line));
     }

@@ -3,7 +3,8 @@ use alloc::string::String;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// A job's id: short, sortable by time of creation, made of lower-case letters and digits.
+/// A job's id: short, sortable by time of creation, made of lower-case letters and digits; or as a person gave it
+/// (`--enforced-job-id`): letters, digits, `-`, `_` and `.`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub String);

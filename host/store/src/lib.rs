@@ -4,6 +4,7 @@
 //! HOME/state.db                        journals of all jobs
 //! HOME/jobs/JOB/lock                   held while a process runs the job; holds its pid
 //! HOME/jobs/JOB/NODE/{out,err,status}  outputs of the node's actions, appended; the last exit status
+//! HOME/jobs/JOB/outputs                a link to `--output-directory`, where that was given; each NODE is one, too
 //! HOME/cache/                          compiled components
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -17,5 +18,5 @@ mod sqlite;
 pub use home::Home;
 pub use id::new_job_id;
 pub use lock::JobLock;
-pub use outputs::{FileOutputs, output_path};
+pub use outputs::{FileOutputs, output_path, place_outputs, remove_outputs};
 pub use sqlite::SqliteStore;

@@ -61,7 +61,7 @@ impl SqliteStore {
         let fault = |e: rusqlite::Error| storage(&self.path, &e);
         let connection = connect(&self.path)?;
         let mut query = connection
-            .prepare("SELECT job FROM record WHERE seq = 0 ORDER BY job")
+            .prepare("SELECT job FROM record WHERE seq = 0 ORDER BY at, job")
             .map_err(fault)?;
         let rows = query.query_map([], |row| row.get(0).map(JobId)).map_err(fault)?;
         rows.collect::<Result<_, _>>().map_err(fault)
@@ -83,6 +83,15 @@ impl SqliteStore {
                 jobs: found.into_iter().map(|job| job.0).collect(),
             }),
         }
+    }
+
+    /// Removes a job's journal. Nobody may be running it.
+    ///
+    /// # Errors
+    /// The database can't be written.
+    pub fn remove(&self, job: &JobId) -> Result<(), StoreError> {
+        let removed = connect(&self.path)?.execute("DELETE FROM record WHERE job = ?1", [&job.0]);
+        removed.map(drop).map_err(|e: rusqlite::Error| storage(&self.path, &e))
     }
 
     /// All records of a job, oldest first.
@@ -229,6 +238,21 @@ mod tests {
         assert_eq!(store.find("aa1").unwrap(), one);
         assert!(matches!(store.find("aa"), Err(StoreError::Ambiguous { .. })));
         assert!(matches!(store.find("b"), Err(StoreError::NoSuchJob(_))));
+        store.remove(&one).unwrap();
+        assert!(matches!(store.read(&one), Err(StoreError::NoSuchJob(_))));
+        assert_eq!(store.read(&JobId("aa2".into())).unwrap().len(), 50);
+    }
+
+    #[tokio::test]
+    async fn jobs_come_by_their_time_whatever_they_are_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(&dir.path().join("home")).unwrap();
+        let store = SqliteStore::open(&home).unwrap();
+        let jobs = [JobId("zz".into()), JobId("aa".into()), JobId("OPS-1".into())];
+        for (at, job) in (1..).zip(&jobs) {
+            store.append(job, vec![warning(at)]).await.unwrap();
+        }
+        assert_eq!(store.jobs().unwrap(), jobs);
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! The command line, but for what commands bring themselves.
+mod cstar;
 mod hosts;
+mod job;
 mod nodetool;
 mod order;
+mod shorthand;
 mod show;
 mod ssh;
 mod verbs;
 
+pub(crate) use cstar::{CstarArgs, RememberedArgs};
 pub(crate) use hosts::HostSpec;
+pub(crate) use job::JobArgs;
 pub(crate) use nodetool::NodetoolArgs;
-pub(crate) use order::{GuaranteeArgs, ImpactName, OrderArgs};
+pub(crate) use order::{ImpactName, KeepArgs, OrderArgs};
+pub(crate) use shorthand::Shorthand;
 pub(crate) use show::{Colour, Output, ShowArgs};
 pub(crate) use ssh::{PasswordArgs, SshArgs};
 pub(crate) use verbs::{
-    ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, TopologyArgs, TopologyOutput,
+    CleanupArgs, CompletionsArgs, ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, ManArgs,
+    ShellName, TopologyArgs, TopologyOutput,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +60,12 @@ pub(crate) enum Verb {
     Topology(Box<TopologyArgs>),
     /// Goes on with a job: runs what wasn't started
     Continue(ContinueArgs),
+    /// Removes what is kept of old jobs that have ended
+    CleanupJobs(CleanupArgs),
+    /// Prints a script that completes command lines, for a shell
+    Completions(CompletionsArgs),
+    /// Prints the manual page, or writes one for each command
+    Man(ManArgs),
 }
 
 /// How far a component may go.
@@ -66,9 +79,9 @@ pub(crate) struct LimitArgs {
 
 const YEAR_MS: u64 = 365 * 86_400_000;
 
-/// A duration with its unit: `500ms`, `90s`, `10m`, `1h`; in milliseconds.
+/// A duration with its unit: `500ms`, `90s`, `1.5m`, `1h`; in milliseconds. Without a unit: seconds, as cstar has them.
 pub(crate) fn duration(text: &str) -> Result<u64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let factor = match unit {
         "ms" => 1,
@@ -77,8 +90,16 @@ pub(crate) fn duration(text: &str) -> Result<u64, String> {
         "h" => 3_600_000,
         _ => return Err("a duration is a number with ms, s, m or h, such as 90s".into()),
     };
-    let number: u64 = digits.parse().map_err(|_| "a duration begins with a number, such as 90s")?;
-    match number.checked_mul(factor) {
+    let wrong = |_| "a duration begins with a number, such as 90s".to_owned();
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let number: u64 = whole.parse().map_err(wrong)?;
+    // More than nanoseconds of a day aren't told apart.
+    let part = &part[..part.len().min(9)];
+    let more = match part.is_empty() {
+        true => 0,
+        false => part.parse::<u64>().map_err(wrong)? * factor / 10_u64.pow(part.len() as u32),
+    };
+    match number.checked_mul(factor).and_then(|ms| ms.checked_add(more)) {
         Some(ms) if ms <= YEAR_MS => Ok(ms),
         _ => Err("a year is the most".into()),
     }
@@ -93,6 +114,11 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(500));
         assert_eq!(duration("90"), Ok(90_000));
         assert_eq!(duration("10m"), Ok(600_000));
+        assert_eq!(duration("0.5"), Ok(500));
+        assert_eq!(duration("1.25m"), Ok(75_000));
+        assert_eq!(duration("2.s"), Ok(2_000));
+        assert!(duration(".5s").is_err());
+        assert!(duration("1.2.3s").is_err());
         assert!(duration("1d").is_err());
         assert!(duration("s").is_err());
         assert!(duration("99999999999999999h").is_err());

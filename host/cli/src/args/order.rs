@@ -1,5 +1,5 @@
 //! In which order, how many at a time, and what must go on working.
-use super::duration;
+use super::{Shorthand, duration};
 use crate::error::CliError;
 use clap::{Args, ValueEnum};
 use quorate_ring::{Keyspace, KeyspaceName, Replication};
@@ -29,6 +29,8 @@ pub(crate) struct OrderArgs {
     /// Data centers one after the other
     #[arg(long)]
     pub(crate) dc_serial: bool,
+    #[command(flatten)]
+    pub(crate) shorthand: Shorthand,
     /// Only this data center; may be repeated
     #[arg(long, value_name = "DC", value_delimiter = ',')]
     pub(crate) dc_filter: Vec<String>,
@@ -71,6 +73,24 @@ pub(crate) struct OrderArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Guarantee")]
 pub(crate) struct GuaranteeArgs {
+    #[command(flatten)]
+    pub(crate) kept: KeepArgs,
+    /// Refuse to start where a keyspace bears no node out in any order
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Most nodes of a data center out at a time, whatever the cause [default: its largest rack, or 40%
+    /// of it]
+    #[arg(long, value_name = "N|N%", value_parser = max_out)]
+    pub(crate) max_out: Option<MaxOut>,
+    /// Go on beside a node that joins, leaves or moves where it isn't known which ranges it takes
+    #[arg(long)]
+    pub(crate) allow_topology_change: bool,
+}
+
+/// At which level, for which keyspaces.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Guarantee")]
+pub(crate) struct KeepArgs {
     /// The consistency level that requests must go on succeeding at: ONE, LOCAL_ONE, LOCAL_QUORUM or
     /// QUORUM; KEYSPACE=LEVEL for one keyspace, which is guarded then whatever it is
     /// [default: LOCAL_QUORUM]
@@ -83,19 +103,9 @@ pub(crate) struct GuaranteeArgs {
     /// KEYSPACE=N for SimpleStrategy; may be repeated
     #[arg(long, value_name = "KEYSPACE:DC=N,…", value_parser = rf)]
     pub(crate) rf: Vec<Keyspace>,
-    /// Refuse to start where a keyspace bears no node out in any order
-    #[arg(long)]
-    pub(crate) strict: bool,
     /// Say nothing of a keyspace that bears no node out; may be repeated
     #[arg(long, value_name = "KEYSPACE", value_delimiter = ',')]
     pub(crate) accept_outage: Vec<String>,
-    /// Most nodes of a data center out at a time, whatever the cause [default: its largest rack, or 40%
-    /// of it]
-    #[arg(long, value_name = "N|N%", value_parser = max_out)]
-    pub(crate) max_out: Option<MaxOut>,
-    /// Go on beside a node that joins, leaves or moves where it isn't known which ranges it takes
-    #[arg(long)]
-    pub(crate) allow_topology_change: bool,
 }
 
 /// A level for everything, or for one keyspace.
@@ -118,7 +128,7 @@ fn rf(text: &str) -> Result<Keyspace, String> {
     quorate_ring::parse::replication_by_hand(text)
 }
 
-impl GuaranteeArgs {
+impl KeepArgs {
     /// What was said with `--rf`.
     pub(crate) fn replications(&self) -> Result<BTreeMap<KeyspaceName, Replication>, CliError> {
         let mut given = BTreeMap::new();

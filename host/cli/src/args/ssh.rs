@@ -28,7 +28,7 @@ pub(crate) struct SshArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) remote_dir: Option<String>,
     /// Run everything on the nodes under sudo, as root or as USER; sudo must not ask for a password
-    #[arg(long, value_name = "USER", num_args = 0..=1, require_equals = true)]
+    #[arg(long, value_name = "USER", num_args = 0..=1, require_equals = true, alias = "use-sudo")]
     pub(crate) sudo: Option<Option<String>>,
     /// More words for sudo, such as '-g cassandra'
     #[arg(long, value_name = "WORDS", requires = "sudo", allow_hyphen_values = true)]

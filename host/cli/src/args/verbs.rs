@@ -1,6 +1,9 @@
 //! What the verbs beside commands take.
-use super::{GuaranteeArgs, HostSpec, NodetoolArgs, Output, PasswordArgs, ShowArgs, SshArgs};
+use super::{
+    HostSpec, KeepArgs, NodetoolArgs, Output, PasswordArgs, RememberedArgs, ShowArgs, SshArgs,
+};
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
 /// The demo cluster.
 #[derive(Clone, Debug, Args)]
@@ -52,7 +55,7 @@ pub(crate) struct TopologyArgs {
     #[arg(long, value_name = "KEYSPACE")]
     pub(crate) ranges: Option<String>,
     #[command(flatten)]
-    pub(crate) guarantee: GuaranteeArgs,
+    pub(crate) kept: KeepArgs,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
     #[command(flatten)]
@@ -89,8 +92,84 @@ pub(crate) struct ContinueArgs {
     /// Start no more than so many nodes this time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) stop_after: Option<u32>,
+    /// Refuse a job that was made longer ago: days, or a number with d or h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub(crate) max_job_age: Option<u64>,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) remembered: RememberedArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CleanupArgs {
+    /// Jobs made longer ago are removed: days, or a number with d or h
+    #[arg(long, value_name = "AGE", default_value = "7", value_parser = age)]
+    pub(crate) max_job_age: u64,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave the nodes alone: remove only what is kept here
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// cstar takes it, and it counts nothing here either.
+    #[arg(long, hide = true, value_name = "N")]
+    stop_after: Option<u32>,
+    /// Name each node that couldn't be reached
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+    #[command(flatten)]
+    pub(crate) remembered: RememberedArgs,
+}
+
+/// An age: days, or a number with `d` or `h`; in milliseconds.
+fn age(text: &str) -> Result<u64, String> {
+    let (digits, hours) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(days), _) => (days, 24),
+        (None, Some(hours)) => (hours, 1),
+        (None, None) => (text, 24),
+    };
+    match digits.parse::<u64>() {
+        // A thousand years.
+        Ok(number @ 0..=9_000_000) => Ok(number * hours * 3_600_000),
+        _ => Err("an age is a number of days, or a number with d or h, such as 12h".into()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: ShellName,
+}
+
+/// A shell that completions can be made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write the page of each command into this directory; without it, the first page is printed
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_in_days_unless_it_says_otherwise() {
+        assert_eq!(age("7"), Ok(7 * 86_400_000));
+        assert_eq!(age("7d"), Ok(7 * 86_400_000));
+        assert_eq!(age("12h"), Ok(12 * 3_600_000));
+        assert!(age("7w").is_err() && age("").is_err() && age("-1").is_err());
+    }
 }
