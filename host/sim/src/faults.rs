@@ -113,13 +113,8 @@ impl Sim {
     /// # Errors
     /// Where the file can't be written.
     pub fn trust_all(&self) -> Result<(), SimError> {
-        let keys: Vec<_> = self
-            .world
-            .members
-            .iter()
-            .zip(&self.sshds)
-            .map(|(member, sshd)| (member.address, sshd.host_key()))
-            .collect();
+        let keys: Vec<_> =
+            self.sshds.iter().map(|sshd| (sshd.address(), sshd.host_key())).collect();
         self.access.trust(self.door.port, keys.iter().map(|(address, key)| (*address, key)))
     }
 

@@ -37,8 +37,10 @@ pub struct Sim {
 /// One node, as it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimNode {
-    /// Its address, for SSH and in all outputs.
+    /// Its address in all outputs.
     pub address: Ipv4Addr,
+    /// The address that its SSH server listens on: the same, unless the spec has inner addresses.
+    pub ssh_address: Ipv4Addr,
     /// Its data center.
     pub dc: String,
     /// Its rack.
@@ -69,7 +71,11 @@ impl Sim {
             Access::write(&root, &client_key, &spec.ssh_user, places.port, &places.blocks)?;
         let requests = Requests::open(&root).await?;
 
-        let world = Arc::new(world(spec, root, &places.addresses));
+        let inner: Vec<Ipv4Addr> = match spec.inner_addresses {
+            true => places.addresses.iter().map(|address| inner(*address)).collect(),
+            false => places.addresses.clone(),
+        };
+        let world = Arc::new(world(spec, root, &inner));
         let door = Door {
             world: Arc::clone(&world),
             client_key: client_key.public_key().clone(),
@@ -133,13 +139,14 @@ impl Sim {
     /// The nodes, in the order of the spec.
     #[must_use]
     pub fn nodes(&self) -> Vec<SimNode> {
-        let node = |member: &Member| SimNode {
+        let node = |(member, sshd): (&Member, &Arc<Sshd>)| SimNode {
             address: member.address,
+            ssh_address: sshd.address(),
             dc: member.dc.clone(),
             rack: member.rack.clone(),
             host_id: member.host_id.clone(),
         };
-        self.world.members.iter().map(node).collect()
+        self.world.members.iter().zip(&self.sshds).map(node).collect()
     }
 
     /// The node with this address.
@@ -154,10 +161,10 @@ impl Sim {
         &self.world.spec
     }
 
-    /// An address to begin with: the first node's.
+    /// An address to begin with: where the first node's SSH server listens.
     #[must_use]
     pub fn seed(&self) -> String {
-        self.world.members[0].address.to_string()
+        self.sshds[0].address().to_string()
     }
 
     /// The port of all SSH servers.
@@ -276,6 +283,12 @@ impl Sim {
         self.world.with_desk(node, |desk| desk.commands.iter().cloned().collect())
     }
 
+    /// The arguments of the last thousand calls of a node's nodetool.
+    #[must_use]
+    pub fn nodetool_arguments(&self, node: usize) -> Vec<Vec<String>> {
+        self.world.with_desk(node, |desk| desk.nodetool_arguments.iter().cloned().collect())
+    }
+
     /// How often a node's nodetool was called.
     #[must_use]
     pub fn nodetool_calls(&self, node: usize) -> usize {
@@ -299,6 +312,13 @@ impl Drop for Sim {
             drop(folder);
         }
     }
+}
+
+/// The address that the others know a node by. Nothing listens there: the block above all that are given to SSH servers.
+fn inner(address: Ipv4Addr) -> Ipv4Addr {
+    let [_, x, y, node] = address.octets();
+    // Within 127.0.0.0/8, so that a mistake stays on this machine.
+    Ipv4Addr::new(127, 255, x ^ y, node)
 }
 
 fn world(spec: SimSpec, root: PathBuf, addresses: &[Ipv4Addr]) -> World {

@@ -35,6 +35,10 @@ pub struct SimSpec {
     pub ssh_password: Option<String>,
     /// Sessions that may be open at once on one connection; 10 as with sshd's `MaxSessions`.
     pub max_sessions: usize,
+    /// The user and password that JMX wants; none: anybody may ask.
+    pub jmx_login: Option<(String, String)>,
+    /// Whether the nodes know each other by other addresses than those that SSH listens on.
+    pub inner_addresses: bool,
 }
 
 /// One data center.
@@ -192,6 +196,8 @@ impl SimSpec {
             ssh_user: "cassandra".to_owned(),
             ssh_password: None,
             max_sessions: 10,
+            jmx_login: None,
+            inner_addresses: false,
         }
     }
 

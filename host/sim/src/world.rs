@@ -25,6 +25,7 @@ pub(crate) struct Desk {
     pub(crate) commands_run: usize,
     pub(crate) commands: VecDeque<String>,
     pub(crate) nodetool_calls: usize,
+    pub(crate) nodetool_arguments: VecDeque<Vec<String>>,
 }
 
 impl Desk {
@@ -33,6 +34,14 @@ impl Desk {
         self.commands.push_back(command);
         if self.commands.len() > REMEMBERED_COMMANDS {
             self.commands.pop_front();
+        }
+    }
+
+    pub(crate) fn called_nodetool(&mut self, arguments: &[String]) {
+        self.nodetool_calls += 1;
+        self.nodetool_arguments.push_back(arguments.to_vec());
+        if self.nodetool_arguments.len() > REMEMBERED_COMMANDS {
+            self.nodetool_arguments.pop_front();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The simulated nodetool: the same words, columns, exit statuses and errors as the real one of the spec's version (held against
 //! outputs of real nodes by the tests of this crate).
 mod cluster_view;
+mod login;
 mod own_state;
 mod ring_view;
 #[cfg(test)]
@@ -113,6 +114,9 @@ impl Call<'_> {
 #[derive(Default)]
 struct Arguments<'a> {
     host: Option<&'a str>,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    password_file: Option<&'a str>,
     with_ports: bool,
     tokens: bool,
     words: Vec<&'a str>,
@@ -124,10 +128,13 @@ fn arguments(argv: &[String]) -> Arguments<'_> {
     while let Some(word) = rest.next() {
         match word {
             "-h" | "--host" => parsed.host = rest.next(),
-            "-p" | "--port" | "-u" | "--username" | "-pw" | "--password" | "-pwf"
-            | "--password-file" => {
-                rest.next();
-            }
+            "-p" | "--port" => drop(rest.next()),
+            "-u" | "--username" => parsed.user = rest.next(),
+            "-pw" | "--password" => parsed.password = rest.next(),
+            "-pwf" | "--password-file" => parsed.password_file = rest.next(),
+            // The program's own script takes these for the JVM.
+            "--ssl" => {}
+            word if word.starts_with("-D") => {}
             "-pp" | "--print-port" => parsed.with_ports = true,
             "-T" | "--tokens" => parsed.tokens = true,
             "-r" | "--resolve-ip" | "-H" | "--human-readable" | "--" => {}
@@ -167,7 +174,7 @@ const COMMANDS: [&str; 24] = [
 /// Runs `nodetool ARGV` on `node`. Takes as long as the command takes there; forever where that is the fault.
 pub(crate) async fn run(world: &World, node: usize, argv: &[String]) -> Reply {
     let fault = world.with_desk(node, |desk| {
-        desk.nodetool_calls += 1;
+        desk.called_nodetool(argv);
         desk.fault.clone()
     });
     if let Some(fault) = fault {
@@ -193,7 +200,11 @@ pub(crate) async fn run(world: &World, node: usize, argv: &[String]) -> Reply {
             "",
         );
     }
-    if let Err(refused) = connect(world, node, parsed.host) {
+    let password = match login::password(&parsed) {
+        Ok(password) => password,
+        Err(failed) => return failed,
+    };
+    if let Err(refused) = connect(world, node, &parsed, password.as_deref()) {
         return refused;
     }
     if *command == "drain" {
@@ -279,9 +290,14 @@ fn change(cluster: &mut Cluster, node: usize, command: &str, rest: &[&str]) -> O
 }
 
 /// The management port listens on the node's own address only.
-fn connect(world: &World, node: usize, host: Option<&str>) -> Result<(), Reply> {
+fn connect(
+    world: &World,
+    node: usize,
+    arguments: &Arguments<'_>,
+    password: Option<&str>,
+) -> Result<(), Reply> {
     let own = world.members[node].address.to_string();
-    let host = host.unwrap_or(&own);
+    let host = arguments.host.unwrap_or(&own);
     let refused = || {
         Reply::of(
             1,
@@ -299,6 +315,7 @@ fn connect(world: &World, node: usize, host: Option<&str>) -> Result<(), Reply> 
         if !state.management_port_open(now) {
             return Err(refused());
         }
+        login::check(world.spec.jmx_login.as_ref(), host, arguments.user, password)?;
         if state.phase == Phase::Starting {
             let text = "Exception in thread \"main\" java.lang.IllegalArgumentException: Server is not initialized yet, cannot run nodetool.\n\tat org.apache.cassandra.tools.NodeTool.err(NodeTool.java:319)\n\tat org.apache.cassandra.tools.NodeTool.execute(NodeTool.java:282)\n\tat org.apache.cassandra.tools.NodeTool.main(NodeTool.java:85)\n";
             return Err(Reply::of(1, "", text));

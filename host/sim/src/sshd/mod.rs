@@ -74,6 +74,11 @@ impl Sshd {
         Arc::new(Self { door, node, address, state })
     }
 
+    /// Where it listens, and did before it was taken down.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
