@@ -33,6 +33,8 @@ class Shape(NamedTuple):
     racks: int = 3
     data_centers: int = 1
     tokens: int = 4
+    jmx_login: bool = False
+    """Whether JMX wants a user and a password: those of `node.JMX_LOGIN`."""
 
     def places(self) -> list[tuple[str, str]]:
         """The data center and rack of each node."""
@@ -43,7 +45,8 @@ class Shape(NamedTuple):
         ]
 
     def __str__(self) -> str:
-        return f"{self.data_centers} x {self.racks} nodes of {self.tokens} tokens"
+        login = " whose JMX wants a login" if self.jmx_login else ""
+        return f"{self.data_centers} x {self.racks} nodes of {self.tokens} tokens{login}"
 
 
 def is_free(address: str) -> bool:
@@ -125,6 +128,7 @@ class Cluster:
         self.sshds = [Sshd(node, login_key) for node in self.nodes]
         self.ssh_config = self.directory / "ssh_config"
         for node in self.nodes:
+            node.jmx_login = shape.jmx_login
             node.write(installation, [self.nodes[0].address], shape.tokens, extra or {})
 
     def __enter__(self) -> Cluster:

@@ -82,7 +82,9 @@ def server(node: Node, installation: Installation, extra: list[str]) -> list[str
         f"{jmx}.rmi.port={JMX_PORT}",
         f"{jmx}.host={node.address}",
         f"-Djava.rmi.server.hostname={node.address}",
-        f"{jmx}.authenticate=false",
+        f"{jmx}.authenticate={'true' if node.jmx_login else 'false'}",
+        f"{jmx}.password.file={node.jmx_password_file}",
+        f"{jmx}.access.file={node.jmx_access_file}",
         f"{jmx}.ssl=false",
         # Waits that protect large clusters and cost a small one seconds each.
         "-Dcassandra.ring_delay_ms=5000",

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import logins
 import scenarios
 import two_centers
 from archive import make_archives
@@ -21,7 +22,7 @@ from quorate import Quorate
 from scenarios import Scenario
 
 # Those of one shape share a cluster, in this order.
-SCENARIOS = scenarios.SCENARIOS + two_centers.SCENARIOS
+SCENARIOS = scenarios.SCENARIOS + two_centers.SCENARIOS + logins.SCENARIOS
 
 DEFAULT_BINARY = HERE.parent.parent / "target" / "debug" / "quorate"
 

@@ -15,6 +15,9 @@ from install import HERE, Installation
 STORAGE_PORT = 7000
 CQL_PORT = 9042
 
+# With what a shell or a file of words might trip over; nodetool's password files hold no white space.
+JMX_LOGIN = ("ops", "Kx9vQ2mLw7-'\"$x\\#;*")
+
 # {file} is filled in; standard error of nodetool stays for what matters.
 SERVER_LOG = """<configuration>
   <appender name="file" class="ch.qos.logback.core.FileAppender">
@@ -74,6 +77,7 @@ class Node:
         self.address = address
         self.data_center = data_center
         self.rack = rack
+        self.jmx_login = False
 
     def __str__(self) -> str:
         return self.address
@@ -93,8 +97,25 @@ class Node:
         (conf / "rackdc.properties").write_text(f"dc={self.data_center}\nrack={self.rack}\n")
         (conf / "server-log.xml").write_text(SERVER_LOG.format(file=self.directory / "log" / "system.log"))
         (conf / "nodetool-log.xml").write_text(NODETOOL_LOG)
+        self.write_jmx_files()
         jvm.write_args(conf / "server.args", jvm.server(self, installation, extra.get("server", [])))
         jvm.write_args(conf / "nodetool.args", jvm.nodetool(self, installation, extra.get("nodetool", [])))
+
+    @property
+    def jmx_password_file(self) -> Path:
+        return self.directory / "conf" / "jmxremote.password"
+
+    @property
+    def jmx_access_file(self) -> Path:
+        return self.directory / "conf" / "jmxremote.access"
+
+    def write_jmx_files(self) -> None:
+        """Users, passwords and rights of JMX; the JVM insists on files that nobody else can read."""
+        # The JVM puts a hash in the password's place.
+        self.jmx_password_file.write_text(" ".join(JMX_LOGIN) + "\n")
+        self.jmx_access_file.write_text(f"{JMX_LOGIN[0]} readwrite\n")
+        for path in (self.jmx_password_file, self.jmx_access_file):
+            path.chmod(0o600)
 
     def settings(self, seeds: list[str], tokens: int) -> dict[str, object]:
         """Cassandra's settings: one address, little memory, no bootstrap into an empty cluster."""
@@ -155,8 +176,17 @@ class Node:
             raise NodeFault(f"{self}: service cassandra {verb}: {answer.returncode}: {answer.stderr.strip()}")
 
     def nodetool(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        words = [self.directory / "bin" / "nodetool", *args]
+        words = [self.directory / "bin" / "nodetool", *self.jmx_words(), *args]
         return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout)
+
+    def jmx_words(self) -> list[str]:
+        """What the harness's own calls log in with."""
+        if not self.jmx_login:
+            return []
+        own = self.directory / "conf" / "nodetool.password"
+        own.write_text(" ".join(JMX_LOGIN) + "\n")
+        own.chmod(0o600)
+        return ["-u", JMX_LOGIN[0], "-pwf", str(own)]
 
     def kill(self) -> None:
         """Ends the server as a power cut does; gives back when it is gone."""
