@@ -75,15 +75,7 @@ const CLEANUP: [&[&str]; 9] = [
 ];
 
 /// Those that other parts of this version bring and that aren't there yet.
-const NOT_YET: [&str; 7] = [
-    "--hosts-variables",
-    "-r",
-    "--resolve-hostnames",
-    "--jmx-username",
-    "--jmx-passwordfile",
-    "--jmx-addlargs",
-    "--retry-failed",
-];
+const NOT_YET: [&str; 1] = ["--retry-failed"];
 
 /// The binary under another name.
 fn named(stage: &Stage, name: &str) -> PathBuf {

@@ -3,13 +3,16 @@
 
 mod clusters;
 mod cstar;
+mod errors;
 mod faults;
 mod garbage;
+mod jmx;
 mod jobs;
 mod logins;
 mod orders;
 mod pages;
 mod plans;
+mod reach;
 mod stage;
 mod streams;
 mod sudo;

@@ -1,10 +1,14 @@
 //! Which clusters the given hosts belong to. Each has a ring of its own; nothing of one is ever used for another.
-use crate::{error::CliError, targets::addresses, watch::complain};
+use crate::{
+    error::CliError,
+    reach::{HostMap, Known},
+    watch::complain,
+};
 use quorate_ports::{NodeKey, Target};
-use quorate_ring::{Address, HostId};
+use quorate_ring::HostId;
 use quorate_runner::{DiscoverError, Discovered, GivenReplications, Nodetool, discover};
 use quorate_transport::Ssh;
-use std::{collections::BTreeSet, net::IpAddr};
+use std::collections::BTreeSet;
 
 /// A cluster as it was read, and which of the hosts given to run on are its.
 #[derive(Debug)]
@@ -19,9 +23,8 @@ impl Found {
         self.discovered.topology.cluster.to_string()
     }
 
-    fn has(&self, addresses: &[IpAddr]) -> bool {
-        let topology = &self.discovered.topology;
-        addresses.iter().any(|ip| topology.by_address(Address(*ip)).is_some())
+    fn has(&self, known: &Known) -> bool {
+        known.node(&self.discovered.topology).is_some()
     }
 
     fn hosts(&self) -> BTreeSet<&HostId> {
@@ -41,19 +44,21 @@ pub(crate) async fn read_clusters(
     seeds: &[String],
     named: &[String],
     given: &GivenReplications,
+    map: &HostMap,
 ) -> Result<Vec<Found>, CliError> {
     let asked = if seeds.is_empty() { named } else { seeds };
     let names: Vec<_> = asked.iter().take(3).map(String::as_str).collect();
     complain(&format!("quorate: reading the ring from {}", names.join(", ")));
     let mut found: Vec<Found> = Vec::new();
-    let mut failed: Vec<(&String, Vec<IpAddr>, DiscoverError)> = Vec::new();
+    let mut failed: Vec<(&String, Known, DiscoverError)> = Vec::new();
     for seed in asked {
         // A name without an address can't be reached either, which the look at it tells.
-        let known = addresses(transport, seed).await.unwrap_or_default();
+        let known = map.known(transport, seed).await.unwrap_or_default();
         if found.iter().any(|cluster| cluster.has(&known)) {
             continue;
         }
-        let target = Target { node: NodeKey(seed.clone()), host: seed.clone() };
+        let target =
+            Target { node: NodeKey(seed.clone()), host: map.host(seed, &known).to_owned() };
         match discover(nodetool, &[target], given).await {
             Ok(discovered) => add(&mut found, discovered)?,
             Err(error @ DiscoverError::NoSeed(_)) => failed.push((seed, known, error)),
@@ -67,7 +72,7 @@ pub(crate) async fn read_clusters(
         }
     }
     if !seeds.is_empty() || found.len() > 1 {
-        share_out(transport, &mut found, named).await?;
+        share_out(transport, &mut found, named, map).await?;
     } else if let Some(only) = found.first_mut() {
         only.named = named.to_vec();
     }
@@ -116,9 +121,10 @@ async fn share_out(
     transport: &Ssh,
     found: &mut Vec<Found>,
     named: &[String],
+    map: &HostMap,
 ) -> Result<(), CliError> {
     for host in named {
-        let known = addresses(transport, host).await?;
+        let known = map.known(transport, host).await?;
         let Some(cluster) = found.iter_mut().find(|cluster| cluster.has(&known)) else {
             let clusters: Vec<_> = found.iter().map(Found::name).collect();
             let what = format!("{host} isn't a node of {}", clusters.join(" or "));

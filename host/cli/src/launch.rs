@@ -1,19 +1,22 @@
 //! Deciding on jobs: which clusters, targets, policy. Nothing is touched here.
 use crate::{
-    args::{HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs},
+    args::{HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ReachArgs, ShowArgs, SshArgs},
     clusters::{Found, known_centers, read_clusters},
     connect::remembered,
     error::CliError,
-    jobs,
+    jmx, jobs,
+    names::name_nodes,
     policy::{self, Chosen},
+    reach::HostMap,
     session::{Session, SystemClock, stored},
-    targets::{by_address, filter_centers, named_hosts, pick},
+    targets::{by_address, filter_centers, named_hosts, pick, seeds},
+    variables::{NodeVariables, Variables},
 };
 use quorate_contract::{Impact, PlanContext};
 use quorate_journal::{Command, Created, FORMAT, TargetHost};
 use quorate_ports::{Clock, CommandHost, JobId, StrategyHost};
 use quorate_ring::{NodeId, Topology};
-use quorate_runner::Nodetool;
+use quorate_runner::{Nodetool, NodetoolCall};
 use quorate_schedule::{Family, Guard};
 use quorate_store::new_job_id;
 use quorate_transport::Ssh;
@@ -28,10 +31,14 @@ use std::{
 /// Everything that a person gave for a job.
 pub(crate) struct Launch {
     pub(crate) hosts: HostSpec,
+    pub(crate) reach: ReachArgs,
     pub(crate) ssh: SshArgs,
     pub(crate) order: OrderArgs,
     pub(crate) job: JobArgs,
     pub(crate) nodetool: NodetoolArgs,
+    pub(crate) call: NodetoolCall,
+    pub(crate) map: HostMap,
+    pub(crate) variables: Variables,
     pub(crate) show: ShowArgs,
     pub(crate) limits: LimitArgs,
     pub(crate) command: Arc<dyn CommandHost>,
@@ -46,6 +53,8 @@ pub(crate) struct Prepared {
     /// What a person should know before it begins.
     pub(crate) warnings: Vec<String>,
     pub(crate) strategy: Option<Arc<dyn StrategyHost>>,
+    /// The variables of single nodes.
+    pub(crate) variables: NodeVariables,
     /// Keyspaces that lose their level whatever the order is; the person gets a moment to think.
     pub(crate) costly: bool,
     /// Who described the ring.
@@ -60,8 +69,11 @@ pub(crate) async fn prepare(
     session: &Session,
     transport: &Arc<Ssh>,
 ) -> Result<Vec<Prepared>, CliError> {
-    let named = named_hosts(&launch.hosts)?;
-    prepare_from(launch, session, transport, &launch.hosts.seed_host, &named).await
+    let (seeds, named) = (seeds(&launch.hosts)?, named_hosts(&launch.hosts)?);
+    let prepared = prepare_from(launch, session, transport, &seeds, &named).await?;
+    launch.map.all_used()?;
+    launch.variables.all_used()?;
+    Ok(prepared)
 }
 
 /// The same from these hosts.
@@ -72,9 +84,9 @@ pub(crate) async fn prepare_from(
     seeds: &[String],
     named: &[String],
 ) -> Result<Vec<Prepared>, CliError> {
-    let nodetool = nodetool(transport, &launch.nodetool);
+    let nodetool = nodetool(transport, &launch.nodetool, &launch.call);
     let given = launch.order.guarantee.kept.replications()?;
-    let clusters = read_clusters(transport, &nodetool, seeds, named, &given).await?;
+    let clusters = read_clusters(transport, &nodetool, seeds, named, &given, &launch.map).await?;
     known_centers(&clusters, &launch.order.dc_filter)?;
     let mut prepared = Vec::new();
     for found in clusters {
@@ -94,15 +106,12 @@ async fn prepare_one(
     transport: &Arc<Ssh>,
     Found { discovered: found, named }: Found,
 ) -> Result<Option<Prepared>, CliError> {
-    let mut hosts: Vec<TargetHost> = found.topology.nodes.iter().map(by_address).collect();
-    let mut targets: BTreeSet<NodeId> = found.topology.ids().collect();
-    if !named.is_empty() {
-        targets = pick(transport, &found.topology, &named, &mut hosts).await?;
-    }
-    filter_centers(&found.topology, &launch.order.dc_filter, &mut targets);
+    let Reached { hosts, targets, mut warnings } =
+        reached(launch, transport, &found.topology, &named).await?;
     if targets.is_empty() {
         return Ok(None);
     }
+    let variables = launch.variables.of_nodes(transport, &found.topology, &hosts).await?;
     let (stage, impact) = stage(launch, &found.topology).await?;
     let Chosen { policy, component, strategy } = policy::choose(
         &launch.order,
@@ -118,8 +127,7 @@ async fn prepare_one(
     // Where the factor isn't known, only who insists on it is kept from starting.
     let unsure = launch.order.guarantee.strict && guard.open().iter().any(is_costly);
     let costly = policy.guards() && (unsure || guard.bears_none().iter().any(is_costly));
-    let mut warnings: Vec<String> =
-        found.passed_over.iter().map(|why| format!("a seed was passed over: {why}")).collect();
+    warnings.extend(found.passed_over.iter().map(|why| format!("a seed was passed over: {why}")));
     warnings.extend(found.notes);
     if policy.observes() {
         warnings.extend(findings(&found.topology, &guard, &policy));
@@ -147,9 +155,41 @@ async fn prepare_one(
         policy,
         strategy: component,
         ssh: remembered(&launch.ssh)?,
+        nodetool: jmx::remembered(&launch.nodetool.call)?,
+        variables: launch.variables.names(),
+        addresses: launch.map.remembered(),
     };
     let seed = found.seed.host;
-    Ok(Some(Prepared { created, guard, warnings, strategy, costly, seed, named }))
+    Ok(Some(Prepared { created, guard, warnings, strategy, variables, costly, seed, named }))
+}
+
+/// The nodes of a cluster, how each is called and reached, and which of them are targets.
+struct Reached {
+    hosts: Vec<TargetHost>,
+    targets: BTreeSet<NodeId>,
+    warnings: Vec<String>,
+}
+
+async fn reached(
+    launch: &Launch,
+    transport: &Arc<Ssh>,
+    topology: &Topology,
+    named: &[String],
+) -> Result<Reached, CliError> {
+    let mut hosts: Vec<TargetHost> = topology.nodes.iter().map(by_address).collect();
+    let mut warnings = Vec::new();
+    if launch.reach.resolve_hostnames {
+        warnings.extend(name_nodes(&mut hosts).await);
+    }
+    launch.map.apply(transport, topology, &mut hosts).await?;
+    let mut targets: BTreeSet<NodeId> = topology.ids().collect();
+    if !named.is_empty() {
+        targets = pick(transport, topology, named, &launch.map, &mut hosts).await?;
+    }
+    filter_centers(topology, &launch.order.dc_filter, &mut targets);
+    let nodetool = nodetool(transport, &launch.nodetool, &launch.call);
+    warnings.extend(launch.map.verify(&nodetool, topology, &hosts, &targets).await?);
+    Ok(Reached { hosts, targets, warnings })
 }
 
 /// Gives the job the id that a person wants, if no other has it.
@@ -188,8 +228,9 @@ fn unused_job_id(session: &Session) -> Result<JobId, CliError> {
 }
 
 /// How nodetool is called.
-pub(crate) fn nodetool(transport: &Arc<Ssh>, args: &NodetoolArgs) -> Nodetool {
-    Nodetool::new(transport.clone(), Duration::from_millis(args.nodetool_timeout))
+pub(crate) fn nodetool(transport: &Arc<Ssh>, args: &NodetoolArgs, call: &NodetoolCall) -> Nodetool {
+    let limit = Duration::from_millis(args.nodetool_timeout);
+    Nodetool::new(transport.clone(), call.clone(), limit)
 }
 
 /// The one stage of the command, and its impact.

@@ -11,14 +11,18 @@ mod connect;
 mod demo;
 mod error;
 mod explain;
+mod inventory;
+mod jmx;
 mod jobs;
 mod launch;
 mod logins;
+mod names;
 mod plan;
 mod plugin_args;
 mod policy;
 mod program;
 mod prompt;
+mod reach;
 mod resume;
 mod run;
 mod screen;
@@ -28,10 +32,12 @@ mod signals;
 mod targets;
 mod topology;
 mod turns;
+mod variables;
 mod watch;
 
 use args::{
-    Cli, CstarArgs, HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs, Verb,
+    Cli, CstarArgs, HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ReachArgs, ShowArgs,
+    SshArgs, VariablesArgs, Verb,
 };
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
@@ -159,16 +165,25 @@ async fn read(
         true => command,
         false => commands::load(&command.manifest().name, &limits.plugin_limit).await?,
     };
+    let hosts = HostSpec::from_arg_matches(matches).map_err(CliError::usage)?;
+    let given = ReachArgs::from_arg_matches(matches).map_err(CliError::usage)?;
+    let nodetool = NodetoolArgs::from_arg_matches(matches).map_err(CliError::usage)?;
+    let variables = VariablesArgs::from_arg_matches(matches).map_err(CliError::usage)?;
     Ok(launch::Launch {
-        hosts: HostSpec::from_arg_matches(matches).map_err(CliError::usage)?,
+        map: reach::HostMap::read(&hosts, &given)?,
+        variables: variables::Variables::read(variables.hosts_variables.as_deref())?,
+        hosts,
+        reach: given,
         ssh: SshArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         order: OrderArgs::from_arg_matches(matches).map_err(CliError::usage)?.spelled_out(),
         job: JobArgs::from_arg_matches(matches).map_err(CliError::usage)?,
-        nodetool: NodetoolArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         show: ShowArgs::from_arg_matches(matches).map_err(CliError::usage)?,
         arguments: plugin_args::values(command.manifest(), matches)?,
         summary: plugin_args::summary(command.manifest(), matches),
         limits,
         command,
+        // The last: it may ask a person.
+        call: jmx::call(&nodetool.call)?,
+        nodetool,
     })
 }

@@ -1,8 +1,8 @@
 //! A command's own arguments: from its manifest to the command line, and back as values.
 use crate::{
     args::{
-        CstarArgs, HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ShowArgs, SshArgs,
-        duration,
+        CstarArgs, HostSpec, JobArgs, LimitArgs, NodetoolArgs, OrderArgs, ReachArgs, ShowArgs,
+        SshArgs, VariablesArgs, duration,
     },
     error::CliError,
 };
@@ -14,10 +14,11 @@ use std::{collections::BTreeMap, fs};
 /// The subcommand of a command.
 pub(crate) fn subcommand(manifest: &Manifest) -> Command {
     let mut command = Command::new(manifest.name.clone()).version(manifest.version.clone());
-    command = HostSpec::augment_args(command);
+    command = ReachArgs::augment_args(HostSpec::augment_args(command));
     for argument in &manifest.arguments {
         command = command.arg(arg(argument).help_heading("Command"));
     }
+    command = VariablesArgs::augment_args(command);
     command = OrderArgs::augment_args(command);
     command = SshArgs::augment_args(command);
     command = NodetoolArgs::augment_args(command);

@@ -4,16 +4,19 @@ use crate::{
     commands,
     connect::{connect, recalled},
     error::CliError,
-    jobs,
+    jmx, jobs,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
+    variables::{NodeVariables, Variables},
     watch::complain,
 };
 use quorate_journal::{ActionClose, JobView};
 use quorate_ports::Clock;
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
+use quorate_transport::Ssh;
 use quorate_views::duration;
+use std::path::Path;
 
 /// Runs what wasn't started. Gives the exit code.
 pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
@@ -56,12 +59,39 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
             Some(strategy)
         }
     };
+    let given = args.variables.hosts_variables.as_deref();
     let mut ssh = recalled(&view.created.ssh)?;
     ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
     let transport = connect(&ssh)?;
-    let run =
-        Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
-    Ok(run.drive_on(vec![Begun { view, strategy, lock }]).await?.0)
+    let variables = variables(given, &view, &transport).await?;
+    let run = Run {
+        session: &session,
+        transport,
+        command,
+        stop_after: args.stop_after,
+        show: args.show,
+        call: jmx::call(&jmx::recalled(&view.created.nodetool, &args.call)?)?,
+    };
+    Ok(run.drive_on(vec![Begun { view, strategy, variables, lock }]).await?.0)
+}
+
+/// The variables of single nodes, given again: a job keeps their names only.
+async fn variables(
+    file: Option<&Path>,
+    view: &JobView,
+    transport: &Ssh,
+) -> Result<NodeVariables, CliError> {
+    if let (None, Some(name)) = (file, view.created.variables.first()) {
+        let job = &view.created.job;
+        let what = format!(
+            "job {job} gives single nodes variables, {name} among them; their values aren't kept"
+        );
+        return Err(CliError::usage(what).hint("add --hosts-variables FILE again"));
+    }
+    let variables = Variables::read(file)?;
+    let of_nodes = variables.of_nodes(transport, view.job.topology(), &view.hosts).await?;
+    variables.all_used()?;
+    Ok(of_nodes)
 }
 
 /// A job with nothing left has nothing to go on with; one that was left in the middle of nodes can't be

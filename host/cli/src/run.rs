@@ -4,11 +4,12 @@ use crate::{
     error::{CliError, Code},
     logins::ready,
     session::{Session, SystemClock},
+    variables::NodeVariables,
     watch::{Watch, face, say, tell_end},
 };
 use quorate_journal::JobView;
 use quorate_ports::{Clock, CommandHost, StrategyHost};
-use quorate_runner::{Deps, Live, RunnerError, Stop, drive};
+use quorate_runner::{Deps, Live, NodetoolCall, RunnerError, Stop, drive};
 use quorate_schedule::End;
 use quorate_store::{FileOutputs, JobLock};
 use quorate_transport::Ssh;
@@ -22,6 +23,7 @@ use tokio::{
 pub(crate) struct Begun {
     pub(crate) view: JobView,
     pub(crate) strategy: Option<Arc<dyn StrategyHost>>,
+    pub(crate) variables: NodeVariables,
     pub(crate) lock: JobLock,
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Run<'a> {
     pub(crate) command: Arc<dyn CommandHost>,
     pub(crate) stop_after: Option<u32>,
     pub(crate) show: ShowArgs,
+    pub(crate) call: NodetoolCall,
 }
 
 type Driven = Result<Option<End>, RunnerError>;
@@ -47,9 +50,9 @@ impl Run<'_> {
         }
         let mut driving = JoinSet::new();
         let (mut views, mut locks) = (Vec::new(), Vec::new());
-        for (place, Begun { view, strategy, lock }) in jobs.into_iter().enumerate() {
+        for (place, Begun { view, strategy, variables, lock }) in jobs.into_iter().enumerate() {
             let live = tagged(place, shown.clone());
-            let driven = self.drive(&view, strategy, live, stopped.clone());
+            let driven = self.drive(&view, strategy, variables, live, stopped.clone());
             driving.spawn(async move { (place, driven.await) });
             views.push(view);
             locks.push(lock);
@@ -86,6 +89,7 @@ impl Run<'_> {
         &self,
         view: &JobView,
         strategy: Option<Arc<dyn StrategyHost>>,
+        variables: NodeVariables,
         live: mpsc::UnboundedSender<Live>,
         stopped: watch::Receiver<Stop>,
     ) -> impl Future<Output = Driven> + Send + 'static {
@@ -96,6 +100,8 @@ impl Run<'_> {
             command: self.command.clone(),
             strategy,
             clock: Arc::new(SystemClock),
+            nodetool: self.call.clone(),
+            variables,
         };
         let (created, hosts, job) = (view.created.clone(), view.hosts.clone(), view.job.clone());
         let stop_after = self.stop_after;

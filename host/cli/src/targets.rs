@@ -1,15 +1,16 @@
 //! The nodes that a job runs on: named ones or all, and how each is reached.
-use crate::{args::HostSpec, connect::transport_error, error::CliError};
+use crate::{
+    args::HostSpec,
+    connect::transport_error,
+    error::CliError,
+    inventory,
+    reach::{HostMap, destination, inventory_destination, is_host_id, text_of},
+};
 use quorate_journal::TargetHost;
 use quorate_ports::NodeKey;
 use quorate_ring::{DataCenter, NodeId, Topology};
 use quorate_transport::Ssh;
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, BufReader},
-    net::IpAddr,
-    path::Path,
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// A node as it is called and reached where nothing else was said.
 pub(crate) fn by_address(node: &quorate_ring::Node) -> TargetHost {
@@ -19,49 +20,64 @@ pub(crate) fn by_address(node: &quorate_ring::Node) -> TargetHost {
 
 /// The nodes that were named to run on.
 pub(crate) fn named_hosts(spec: &HostSpec) -> Result<Vec<String>, CliError> {
-    let mut named = spec.host.clone();
+    let mut named = Vec::new();
+    for host in &spec.host {
+        named.push(destination(host).map_err(|what| CliError::usage(format!("--host: {what}")))?);
+    }
     if let Some(path) = &spec.host_file {
-        let place = if path == Path::new("-") {
-            "standard input".into()
-        } else {
-            path.display().to_string()
-        };
-        let fault = |e: std::io::Error| CliError::usage(format!("--host-file: {place}: {e}"));
-        let lines: Vec<String> = if path == Path::new("-") {
-            std::io::stdin().lock().lines().collect::<Result<_, _>>().map_err(fault)?
-        } else {
-            let file = std::fs::File::open(path).map_err(fault)?;
-            BufReader::new(file).lines().collect::<Result<_, _>>().map_err(fault)?
-        };
-        let host = |line: &String| line.split('#').next().unwrap_or_default().trim().to_owned();
-        named.extend(lines.iter().map(host).filter(|host| !host.is_empty()));
-        if named.is_empty() {
+        let before = named.len();
+        for line in text_of("--host-file", path)?.lines() {
+            let host = line.split('#').next().unwrap_or_default().trim();
+            if !host.is_empty() {
+                let wrong = |what| CliError::usage(format!("--host-file: {what}"));
+                named.push(destination(host).map_err(wrong)?);
+            }
+        }
+        if named.len() == before {
+            let place = path.display();
             return Err(CliError::usage(format!("--host-file: {place} names no host")));
         }
+    }
+    if let Some(path) = &spec.inventory
+        && (spec.inventory_group.is_some() || named.is_empty() && spec.seed_host.is_empty())
+    {
+        let text = text_of("--inventory", path)?;
+        let group = spec.inventory_group.as_deref();
+        let hosts = inventory::hosts(&text, &path.display().to_string(), group)?;
+        // Where its node is known by another address, the map has it under that.
+        let known = |host: &inventory::InventoryHost| {
+            host.node.clone().or_else(|| inventory_destination(host))
+        };
+        named.extend(hosts.iter().filter_map(known));
     }
     Ok(named)
 }
 
-/// The nodes that were named, each reached from now on by the name that was given.
+/// The hosts to ask for the ring; none: those to run on are asked.
+pub(crate) fn seeds(spec: &HostSpec) -> Result<Vec<String>, CliError> {
+    let wrong = |what| CliError::usage(format!("--seed-host: {what}"));
+    spec.seed_host.iter().map(|seed| destination(seed).map_err(wrong)).collect()
+}
+
+/// The nodes that were named, each reached from now on by the name that was given, unless the map says how.
 pub(crate) async fn pick(
     transport: &Ssh,
     topology: &Topology,
     named: &[String],
+    map: &HostMap,
     hosts: &mut [TargetHost],
 ) -> Result<BTreeSet<NodeId>, CliError> {
     let mut targets = BTreeSet::new();
     for name in named {
-        let addresses = addresses(transport, name).await?;
-        let found = addresses.iter().find_map(|ip| topology.by_address(quorate_ring::Address(*ip)));
-        let Some(node) = found else {
-            let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            let shown = shown.join(", ");
-            let shown = if shown == *name { shown } else { format!("{name} ({shown})") };
-            let what = format!("{shown} isn't a node of {}", topology.cluster);
+        let known = map.known(transport, name).await?;
+        let Some(node) = known.node(topology) else {
+            let what = format!("{known} isn't a node of {}", topology.cluster);
             return Err(CliError::not_started(what)
                 .hint("name nodes by the addresses that `nodetool status` shows"));
         };
-        hosts[node.index()].host.clone_from(name);
+        if !map.maps(node, hosts) && !is_host_id(name) {
+            hosts[node.index()].host.clone_from(name);
+        }
         targets.insert(node);
     }
     Ok(targets)

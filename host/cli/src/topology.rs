@@ -4,9 +4,11 @@ use crate::{
     clusters::read_clusters,
     connect::connect,
     error::CliError,
+    jmx,
     launch::nodetool,
     policy::guarantee,
-    targets::named_hosts,
+    reach::HostMap,
+    targets::{named_hosts, seeds},
     watch::{complain, say},
 };
 use quorate_ring::{Replication, Topology};
@@ -16,10 +18,16 @@ use quorate_views::{TopologyView, ranges_json, ranges_text};
 /// Prints the clusters. Gives the exit code.
 pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     let transport = connect(&args.ssh)?;
-    let named = named_hosts(&args.hosts)?;
-    let nodetool = nodetool(&transport, &args.nodetool);
-    let (seeds, given) = (&args.hosts.seed_host, args.kept.replications()?);
-    let clusters = read_clusters(&transport, &nodetool, seeds, &named, &given).await?;
+    if args.reach.resolve_hostnames {
+        let what =
+            "--resolve-hostnames is for jobs: the topology shows addresses, as nodetool does";
+        return Err(CliError::usage(what).hint("leave it out"));
+    }
+    let (seeds, named) = (seeds(&args.hosts)?, named_hosts(&args.hosts)?);
+    let map = HostMap::read(&args.hosts, &args.reach)?;
+    let given = args.kept.replications()?;
+    let nodetool = nodetool(&transport, &args.nodetool, &jmx::call(&args.nodetool.call)?);
+    let clusters = read_clusters(&transport, &nodetool, &seeds, &named, &given, &map).await?;
     if clusters.len() > 1 && args.output == TopologyOutput::Svg {
         return Err(CliError::usage("a picture shows one cluster, the hosts belong to several"));
     }

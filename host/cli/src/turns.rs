@@ -157,7 +157,7 @@ impl Turns<'_> {
 
     /// Writes a job down.
     async fn begin(&self, prepared: Prepared) -> Result<Begun, CliError> {
-        let Prepared { created, warnings, strategy, .. } = prepared;
+        let Prepared { created, warnings, strategy, variables, .. } = prepared;
         let lock = JobLock::take(&self.session.home, &created.job).map_err(stored)?;
         if let Some(dir) = &self.launch.job.output_directory {
             let nodes = created.targets.iter().map(|id| &created.hosts[id.index()].key);
@@ -173,7 +173,7 @@ impl Turns<'_> {
         for record in &records {
             tell_record(&self.launch.show, &view, record);
         }
-        Ok(Begun { view, strategy, lock })
+        Ok(Begun { view, strategy, variables, lock })
     }
 
     fn run(&self, stop_after: Option<u32>) -> Run<'_> {
@@ -183,6 +183,7 @@ impl Turns<'_> {
             command: self.launch.command.clone(),
             stop_after,
             show: self.launch.show.clone(),
+            call: self.launch.call.clone(),
         }
     }
 }

@@ -136,6 +136,15 @@ pub struct Created {
     pub durations: BTreeMap<NodeId, u64>,
     /// How nodes are logged in to: options as given, paths made absolute. No secrets.
     pub ssh: BTreeMap<String, Vec<String>>,
+    /// How nodetool is called: options as given, paths made absolute. No passwords.
+    #[serde(default)]
+    pub nodetool: BTreeMap<String, Vec<String>>,
+    /// The names of variables that single nodes were given. Their values may be secret, and aren't kept.
+    #[serde(default)]
+    pub variables: BTreeSet<String>,
+    /// How nodes are reached that aren't reached by their addresses: by host id or address, as given.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, String>,
 }
 
 /// The command of a job.
@@ -183,16 +192,26 @@ pub struct TargetHost {
 }
 
 /// Brings the nodes' hosts up to a later map of the cluster: a node that was reached by its address is
-/// reached by its new one, a new node by its address.
-pub fn follow(hosts: &mut Vec<TargetHost>, before: &Topology, now: &Topology) {
+/// reached by its new one, a new node by its address, unless [`Created::addresses`] says otherwise of a host id or an
+/// address. How a node with another address was reached otherwise is kept.
+pub fn follow(
+    hosts: &mut Vec<TargetHost>,
+    addresses: &BTreeMap<String, String>,
+    before: &Topology,
+    now: &Topology,
+) {
     for (place, node) in now.nodes.iter().enumerate() {
         let address = node.address.to_string();
+        let own = node.host_id.as_ref().and_then(|id| addresses.get(id.as_str()));
+        let host = own.or_else(|| addresses.get(&address)).unwrap_or(&address).clone();
         match (hosts.get_mut(place), before.nodes.get(place)) {
-            (Some(host), Some(before)) if host.host == before.address.to_string() => {
-                host.host = address;
+            (Some(known), Some(before)) if before.address != node.address => {
+                if known.host == before.address.to_string() || host != address {
+                    known.host = host;
+                }
             }
             (Some(_), _) => {}
-            (None, _) => hosts.push(TargetHost { key: NodeKey(address.clone()), host: address }),
+            (None, _) => hosts.push(TargetHost { key: NodeKey(address), host }),
         }
     }
 }

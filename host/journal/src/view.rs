@@ -131,7 +131,8 @@ impl JobView {
                     self.progress.remove(node);
                 }
                 if let Transition::Mapped(topology) = transition {
-                    follow(&mut self.hosts, self.job.topology(), topology);
+                    let addresses = &self.created.addresses;
+                    follow(&mut self.hosts, addresses, self.job.topology(), topology);
                     let changes = topology.changes(self.job.topology()).join(", ");
                     self.message(stamped.at, None, Level::Warn, &format!("a new map: {changes}"));
                 }

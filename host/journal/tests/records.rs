@@ -4,7 +4,7 @@
 use quorate_fixtures::Cluster;
 use quorate_journal::{
     ActionClose, ActionId, Created, Exit, FoldError, JobView, Level, Record, Stamped, decode,
-    encode,
+    encode, follow,
 };
 use quorate_ring::{KeyspaceName, NodeId, NodeStatus};
 use quorate_schedule::{
@@ -108,4 +108,30 @@ fn records_that_make_no_job_are_refused() {
         created.format = 99;
     }
     assert_eq!(JobView::fold(&story).unwrap_err(), FoldError::Format(99));
+}
+
+#[test]
+fn a_node_is_reached_as_it_was_whatever_a_later_map_says() {
+    let cluster = Cluster::new("dc1 r1 3").keyspace("shop", "dc1=2");
+    let before = cluster.topology();
+    let mut now = Cluster::new("dc1 r1 5").keyspace("shop", "dc1=2").topology();
+    let address = |text: &str| quorate_ring::Address(text.parse().unwrap());
+    for (node, moved) in now.nodes.iter_mut().zip(["10.9.0.0", "10.9.0.1", "10.9.0.2"]) {
+        node.address = address(moved);
+    }
+    // The first by its address, the second by a name, the third by the map; of the new ones one is in the map.
+    let mut hosts = created().hosts;
+    hosts.truncate(2);
+    hosts[0].host = before.nodes[0].address.to_string();
+    hosts.push(quorate_journal::TargetHost { key: NodeKey("third".into()), host: "by-id".into() });
+    let pair = |node: &str, host: &str| (node.to_owned(), host.to_owned());
+    let addresses = [
+        pair(now.nodes[2].host_id.as_ref().unwrap().as_str(), "by-id"),
+        pair(&now.nodes[4].address.to_string(), "ann@new"),
+    ];
+    follow(&mut hosts, &addresses.into(), &before, &now);
+    let reached: Vec<_> = hosts.iter().map(|host| host.host.as_str()).collect();
+    let fourth = now.nodes[3].address.to_string();
+    assert_eq!(reached, ["10.9.0.0", "node2", "by-id", &fourth, "ann@new"]);
+    assert_eq!(hosts[2].key.0, "third");
 }

@@ -1,6 +1,6 @@
 //! The loop: one task owns the job, everything else reports to it.
 use crate::{
-    Live, Nodetool,
+    Live, Nodetool, NodetoolCall,
     discover::read_anew,
     effects::{Forgets, LAST_WORD, NodeEffects, Note},
     journal::Journal,
@@ -46,6 +46,10 @@ pub struct Deps {
     pub strategy: Option<Arc<dyn StrategyHost>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How nodetool is called.
+    pub nodetool: NodetoolCall,
+    /// Variables of single nodes: in the environment of every action there. They may hold secrets, and aren't journalled.
+    pub variables: BTreeMap<NodeId, Vec<(String, String)>>,
 }
 
 /// What a person asks of a running job.
@@ -91,7 +95,7 @@ pub async fn drive(
     let journal = Journal::new(created.job.clone(), store, clock, live, broken);
     let targets = targets(&hosts);
     let limit = Duration::from_millis(job.policy().nodetool_timeout_ms);
-    let nodetool = Nodetool::new(deps.transport.clone(), limit);
+    let nodetool = Nodetool::new(deps.transport.clone(), deps.nodetool.clone(), limit);
     let rounds = Arc::new(Rounds {
         nodetool: nodetool.clone(),
         topology: job.topology().clone(),
@@ -287,7 +291,7 @@ impl Driver<'_> {
 
     /// The nodes' names and addresses follow a new map.
     fn remap(&mut self, topology: &Topology) {
-        follow(&mut self.hosts, &self.mapped, topology);
+        follow(&mut self.hosts, &self.created.addresses, &self.mapped, topology);
         self.mapped = topology.clone();
         self.targets = targets(&self.hosts);
         self.facts = facts(topology, &self.targets);
@@ -358,6 +362,7 @@ impl Driver<'_> {
             lost: lost.clone(),
             transport: self.deps.transport.clone(),
             nodetool: self.nodetool.clone(),
+            variables: self.deps.variables.get(&node).cloned().unwrap_or_default(),
             journal: self.journal.clone(),
             cluster: self.job.topology().cluster.to_string(),
             notes: self.notes.clone(),

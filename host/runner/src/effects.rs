@@ -66,6 +66,8 @@ pub(crate) struct NodeEffects {
     pub(crate) lost: Arc<AtomicBool>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) nodetool: Nodetool,
+    /// The node's own variables, for every action.
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) output: Arc<dyn NodeOutput>,
     pub(crate) journal: Journal,
     pub(crate) cluster: String,
@@ -86,11 +88,14 @@ impl NodeEffects {
     }
 
     fn action(&self, work: Work) -> Action {
-        let program = match work.kind {
-            WorkKind::Shell(argv) => Program::Argv(argv),
-            WorkKind::Nodetool(args) => Program::Argv(self.nodetool.argv(&args)),
+        let (program, private) = match work.kind {
+            WorkKind::Shell(argv) => (Program::Argv(argv), Vec::new()),
+            WorkKind::Nodetool(args) => {
+                let (argv, private) = self.nodetool.call().command(&args);
+                (Program::Argv(argv), private)
+            }
             WorkKind::Script { text, interpreter, args } => {
-                Program::Script { text, interpreter, args }
+                (Program::Script { text, interpreter, args }, Vec::new())
             }
         };
         let left = self.deadline.map(|at| at.saturating_sub(self.journal.clock.now()).max(1));
@@ -107,7 +112,7 @@ impl NodeEffects {
             env: work.env,
             // The node's supervisor ends what the host no longer waits for.
             timeout_ms: work.timeout_ms.into_iter().chain(left).min(),
-            private: Vec::new(),
+            private,
         }
     }
 
@@ -142,14 +147,18 @@ impl NodeEffects {
             return Err(other("time-over", "the node's time is over".into()));
         }
         let own_limit = work.timeout_ms;
-        let action = self.action(work);
+        let summary = summary(&work.kind);
+        let mut action = self.action(work);
+        let digest = digest(&action, &self.variables);
+        // The command's own variables win.
+        action.env.splice(..0, self.variables.iter().cloned());
         // What was observed of the node before this action counts no more.
         let _ = self.notes.send(Note::Event(Event::Acting(self.node)));
         self.write(vec![Record::Intended {
             action: action.id.clone(),
             node: self.node,
-            digest: digest(&action),
-            summary: summary(&action.program),
+            digest,
+            summary,
         }])
         .await?;
         let watch = Watch { effects: self, captures: Mutex::default() };
@@ -381,8 +390,9 @@ impl Capture {
     }
 }
 
-/// SHA-256 over everything that makes the action what it is.
-fn digest(action: &Action) -> String {
+/// SHA-256 over everything that makes the action what it is, but for what may be secret: a password could be guessed from its
+/// digest. Of the node's variables and the private files the names count.
+fn digest(action: &Action, variables: &[(String, String)]) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -405,15 +415,23 @@ fn digest(action: &Action) -> String {
         part(name.as_bytes());
         part(value.as_bytes());
     }
+    variables.iter().for_each(|(name, _)| part(name.as_bytes()));
+    action.private.iter().for_each(|file| part(file.name.as_bytes()));
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The program's name, for people. Arguments may hold what shouldn't be shown.
-fn summary(program: &Program) -> String {
-    match program {
-        Program::Script { .. } => "script".into(),
-        Program::Argv(argv) => match argv.as_slice() {
-            [tool, command, ..] if tool.ends_with("nodetool") => format!("nodetool {command}"),
+fn summary(work: &WorkKind) -> String {
+    match work {
+        WorkKind::Script { .. } => "script".into(),
+        WorkKind::Nodetool(args) => match args.first() {
+            Some(command) => format!("nodetool {command}"),
+            None => "nodetool".into(),
+        },
+        WorkKind::Shell(argv) => match argv.as_slice() {
+            [tool, command, ..] if tool.ends_with("nodetool") && !command.starts_with('-') => {
+                format!("nodetool {command}")
+            }
             [program, ..] => program.clone(),
             [] => String::new(),
         },

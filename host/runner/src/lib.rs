@@ -14,5 +14,5 @@ mod strategy;
 pub use discover::{DiscoverError, Discovered, GivenReplications, discover};
 pub use drive::{Deps, RunnerError, Stop, drive};
 pub use journal::Live;
-pub use nodetool::{Nodetool, NodetoolError};
+pub use nodetool::{JmxPassword, JmxUser, Nodetool, NodetoolCall, NodetoolError, Trouble};
 pub use strategy::{groups, strategy_view};

@@ -1,6 +1,6 @@
 //! One observation round: every observer and every waiting node asked at the same time.
 use crate::{
-    Nodetool, NodetoolError,
+    Nodetool, NodetoolError, Trouble,
     older::{releases, whole_for},
 };
 use quorate_ports::{Clock, Target};
@@ -253,11 +253,7 @@ impl Rounds {
         let target = &self.targets[node.index()];
         match self.nodetool.ask(target, &["info"], parse::info).await {
             Ok(info) => Ok(Some(info.generation)),
-            Err(NodetoolError::Failed { message, .. })
-                if message.contains("Connection refused") =>
-            {
-                Ok(None)
-            }
+            Err(error) if error.trouble() == Some(Trouble::Refused) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -6,10 +6,10 @@ use fake::{Play, command, fault};
 use quorate_contract::Condition;
 use quorate_journal::JobView;
 use quorate_ports::{
-    ActionEnd, EffectError, Exit, FaultKind, OnLost, RunEnd, Stream, Work, WorkKind,
+    ActionEnd, EffectError, Exit, FaultKind, OnLost, RunEnd, Secret, Stream, Work, WorkKind,
 };
 use quorate_ring::NodeId;
-use quorate_runner::{RunnerError, Stop};
+use quorate_runner::{JmxPassword, JmxUser, RunnerError, Stop};
 use quorate_schedule::{End, FailureBudget, Outcome, Phase, Policy};
 use std::{sync::Arc, time::Duration};
 
@@ -220,4 +220,50 @@ async fn a_person_can_stop_the_starting_or_leave_at_once() {
         let acted = play.tale.all().iter().filter(|line| line.starts_with("acted")).count();
         assert_eq!(acted, usize::from(stop == Stop::Starting), "{stop:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_secret_reaches_the_node_and_no_record() {
+    let command = command(|_, effects| {
+        Box::pin(async move {
+            let drain = WorkKind::Nodetool(vec!["drain".into()]);
+            let own = vec![("A".to_owned(), "mine".to_owned())];
+            let work = Work { kind: drain, env: own, ..shell(&[]) };
+            match effects.act(work).await {
+                Ok(outcome) => RunEnd::Done(outcome.exit.to_string()),
+                Err(error) => RunEnd::Failed { code: "act".into(), message: error.to_string() },
+            }
+        })
+    });
+    let digests = async |password: &str, token: &str| {
+        let mut play = Play::new(1, Policy::default(), command.clone());
+        let password = JmxPassword::Given(Secret::new(password));
+        play.deps.nodetool.user = Some(JmxUser { name: "ops".into(), password });
+        let variables = [("A", "the node's"), ("TOKEN", token)];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        play.deps.variables.insert(NodeId(0), variables.to_vec());
+        assert_eq!(play.drive().await.unwrap(), Some(End::Completed));
+        let told = play.tale.all();
+        let records: Vec<_> = told.into_iter().filter(|line| line.starts_with("record ")).collect();
+        assert!(!records.concat().contains("s3cret"), "{records:#?}");
+        let intended: Vec<_> =
+            records.iter().filter(|line| line.contains("\"intended\"")).collect();
+        assert!(intended[0].contains("\"nodetool drain\""), "{intended:?}");
+        let acted = play.cluster.acted.lock().unwrap().clone();
+        let action = &acted[0];
+        // The command's own value wins: the last of a name does.
+        let values = |name: &str| {
+            let of = action.env.iter().filter(|(known, _)| known == name);
+            of.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (values("A"), values("TOKEN")),
+            (vec!["the node's".into(), "mine".into()], vec![token.into()])
+        );
+        assert!(action.private[0].bytes.expose().ends_with(b"\n"));
+        assert!(!format!("{:?}", action.private).contains("s3cret"));
+        intended[0].split("\"digest\":").nth(1).unwrap().to_owned()
+    };
+    // A password could be guessed from a digest that it is part of.
+    assert_eq!(digests("s3cret-1", "s3cret-2").await, digests("s3cret-3", "s3cret-4").await);
 }

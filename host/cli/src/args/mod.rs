@@ -10,9 +10,9 @@ mod ssh;
 mod verbs;
 
 pub(crate) use cstar::{CstarArgs, RememberedArgs};
-pub(crate) use hosts::HostSpec;
+pub(crate) use hosts::{HostSpec, ReachArgs, VariablesArgs};
 pub(crate) use job::JobArgs;
-pub(crate) use nodetool::NodetoolArgs;
+pub(crate) use nodetool::{CallArgs, NodetoolArgs};
 pub(crate) use order::{ImpactName, KeepArgs, OrderArgs};
 pub(crate) use shorthand::Shorthand;
 pub(crate) use show::{Colour, Output, ShowArgs};

@@ -1,6 +1,7 @@
 //! What the verbs beside commands take.
 use super::{
-    HostSpec, KeepArgs, NodetoolArgs, Output, PasswordArgs, RememberedArgs, ShowArgs, SshArgs,
+    CallArgs, HostSpec, KeepArgs, NodetoolArgs, Output, PasswordArgs, ReachArgs, RememberedArgs,
+    ShowArgs, SshArgs, VariablesArgs,
 };
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub(crate) struct LogsArgs {
 pub(crate) struct TopologyArgs {
     #[command(flatten)]
     pub(crate) hosts: HostSpec,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
     /// In which form
     #[arg(long, value_enum, default_value_t = TopologyOutput::Text)]
     pub(crate) output: TopologyOutput,
@@ -97,6 +100,10 @@ pub(crate) struct ContinueArgs {
     pub(crate) max_job_age: Option<u64>,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    #[command(flatten)]
+    pub(crate) variables: VariablesArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use quorate_ports::{
     RunInput, Store, StoreError, Stream, Target, Transport, TransportError,
 };
 use quorate_ring::{Address, HostId, Topology};
-use quorate_runner::{Deps, Live, Stop};
+use quorate_runner::{Deps, Live, NodetoolCall, Stop};
 use quorate_schedule::{Job, Policy};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -74,6 +74,8 @@ pub struct Cluster {
     pub takes: Duration,
     pub prints: Vec<(Stream, Vec<u8>)>,
     pub ends: Mutex<Option<Result<ActionEnd, TransportError>>>,
+    /// The actions that came.
+    pub acted: Mutex<Vec<Action>>,
 }
 
 impl Cluster {
@@ -118,11 +120,15 @@ impl Transport for Cluster {
             let n = Self::number(target);
             tokio::time::sleep(Duration::from_millis(100)).await;
             self.tale.tell(format!("query {n} {}", query.argv[1..].join(" ")));
+            let command = match query.argv[1].as_str() {
+                "-u" => &query.argv[5],
+                _ => &query.argv[1],
+            };
             if self.mute.lock().unwrap().contains(&n) {
                 let stderr = b"nodetool: Failed to connect to '127.0.0.1:7199'\n".to_vec();
                 return Ok(Answer { exit: Exit::Code(1), stdout: Vec::new(), stderr });
             }
-            let stdout = match query.argv[1].as_str() {
+            let stdout = match command.as_str() {
                 "status" => self.status(),
                 "info" => self.info(n),
                 "describecluster" => self.describecluster(),
@@ -145,6 +151,7 @@ impl Transport for Cluster {
     ) -> BoxFuture<'a, Result<ActionEnd, TransportError>> {
         Box::pin(async move {
             self.tale.tell(format!("act {} {:?}", action.id, action.program));
+            self.acted.lock().unwrap().push(action.clone());
             for (stream, bytes) in &self.prints {
                 watch.output(*stream, bytes).unwrap();
             }
@@ -318,6 +325,8 @@ impl Play {
             command,
             strategy: None,
             clock: Arc::new(TokioClock(Instant::now())),
+            nodetool: NodetoolCall::default(),
+            variables: BTreeMap::new(),
         };
         let (stop, _) = watch::channel(Stop::No);
         Self { cluster, store, outputs, tale, created, job, stop, deps }

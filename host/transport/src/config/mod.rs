@@ -2,6 +2,7 @@
 //! OpenSSH's ssh_config(5).
 
 mod criteria;
+mod destination;
 mod directives;
 mod expand;
 mod lines;

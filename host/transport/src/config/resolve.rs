@@ -1,6 +1,7 @@
 //! What the configuration says of one host. As in OpenSSH the first value wins, but for `IdentityFile`, which adds up.
 use super::{
     criteria::{Circumstances, Commands},
+    destination::Destination,
     directives::{Values, collect},
     expand::{Tokens, host_name, plain_words},
     lines::{ConfigFile, Line},
@@ -140,11 +141,9 @@ impl Resolver<'_> {
     /// # Errors
     /// A directive that applies to the host and can't be honoured or understood.
     pub(crate) fn resolve(&self, given: &str) -> Result<HostConfig, Fault> {
-        // The last @: a user's name may hold one, a host's doesn't.
-        let (given_user, original) = match given.rsplit_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, given),
-        };
+        let wrong = |message| Fault::new(FaultKind::Configuration, message);
+        let Destination { user: given_user, host: original, port: given_port } =
+            Destination::parse(given).map_err(wrong)?;
         let proxy = match &self.options.jump {
             Some(text) => Some(way(jumps(text).map_err(|message| {
                 Fault::new(FaultKind::Configuration, format!("--ssh-jump: {message}"))
@@ -153,7 +152,7 @@ impl Resolver<'_> {
         };
         let wins = Wins {
             user: self.options.user.as_deref().or(given_user),
-            port: self.options.port,
+            port: self.options.port.or(given_port),
             identity_files: &self.options.identity_files,
             proxy,
         };
