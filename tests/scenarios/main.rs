@@ -11,6 +11,7 @@ mod jobs;
 mod logins;
 mod orders;
 mod pages;
+mod par;
 mod plans;
 mod reach;
 mod stage;

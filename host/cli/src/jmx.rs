@@ -23,7 +23,8 @@ pub(crate) fn call(args: &CallArgs) -> Result<NodetoolCall, CliError> {
         let what = format!("--nodetool {program:?} can't be a program on the nodes");
         return Err(CliError::usage(what).hint("give its name, or its whole path there"));
     }
-    Ok(NodetoolCall { program, extra: extra(args)?, port: args.jmx_port, user: user(args)? })
+    let (extra, user) = (extra(args)?, user(args)?);
+    Ok(NodetoolCall { program, extra, port: args.jmx_port, user, from_here: false })
 }
 
 fn extra(args: &CallArgs) -> Result<Vec<String>, CliError> {

@@ -6,6 +6,7 @@ use crate::{
     error::CliError,
     jmx, jobs,
     names::name_nodes,
+    par::through,
     policy::{self, Chosen},
     reach::HostMap,
     session::{Session, SystemClock, stored},
@@ -13,8 +14,8 @@ use crate::{
     variables::{NodeVariables, Variables},
 };
 use quorate_contract::{Impact, PlanContext};
-use quorate_journal::{Command, Created, FORMAT, TargetHost};
-use quorate_ports::{Clock, CommandHost, JobId, StrategyHost};
+use quorate_journal::{Command, Created, FORMAT, Place, TargetHost};
+use quorate_ports::{Clock, CommandHost, JobId, StrategyHost, Transport};
 use quorate_ring::{NodeId, Topology};
 use quorate_runner::{Nodetool, NodetoolCall};
 use quorate_schedule::{Family, Guard};
@@ -44,6 +45,17 @@ pub(crate) struct Launch {
     pub(crate) command: Arc<dyn CommandHost>,
     pub(crate) arguments: BTreeMap<String, Value>,
     pub(crate) summary: String,
+    /// Where its actions run.
+    pub(crate) place: Place,
+    /// What a person should know of what was given.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Launch {
+    /// How nodetool is called for it.
+    fn nodetool(&self, session: &Session, ssh: &Arc<Ssh>) -> Result<Nodetool, CliError> {
+        Ok(nodetool(through(ssh, &self.place, session)?, &self.nodetool, &self.call))
+    }
 }
 
 /// A job that could begin, and what it needs.
@@ -84,7 +96,7 @@ pub(crate) async fn prepare_from(
     seeds: &[String],
     named: &[String],
 ) -> Result<Vec<Prepared>, CliError> {
-    let nodetool = nodetool(transport, &launch.nodetool, &launch.call);
+    let nodetool = launch.nodetool(session, transport)?;
     let given = launch.order.guarantee.kept.replications()?;
     let clusters = read_clusters(transport, &nodetool, seeds, named, &given, &launch.map).await?;
     known_centers(&clusters, &launch.order.dc_filter)?;
@@ -107,7 +119,7 @@ async fn prepare_one(
     Found { discovered: found, named }: Found,
 ) -> Result<Option<Prepared>, CliError> {
     let Reached { hosts, targets, mut warnings } =
-        reached(launch, transport, &found.topology, &named).await?;
+        reached(launch, session, transport, &found.topology, &named).await?;
     if targets.is_empty() {
         return Ok(None);
     }
@@ -130,6 +142,7 @@ async fn prepare_one(
     warnings.extend(found.passed_over.iter().map(|why| format!("a seed was passed over: {why}")));
     warnings.extend(found.notes);
     if policy.observes() {
+        warnings.extend(launch.warnings.iter().cloned());
         warnings.extend(findings(&found.topology, &guard, &policy));
     }
     if policy.unguarded && policy.observes() {
@@ -155,6 +168,7 @@ async fn prepare_one(
         policy,
         strategy: component,
         ssh: remembered(&launch.ssh)?,
+        place: launch.place.clone(),
         nodetool: jmx::remembered(&launch.nodetool.call)?,
         variables: launch.variables.names(),
         addresses: launch.map.remembered(),
@@ -172,6 +186,7 @@ struct Reached {
 
 async fn reached(
     launch: &Launch,
+    session: &Session,
     transport: &Arc<Ssh>,
     topology: &Topology,
     named: &[String],
@@ -187,7 +202,7 @@ async fn reached(
         targets = pick(transport, topology, named, &launch.map, &mut hosts).await?;
     }
     filter_centers(topology, &launch.order.dc_filter, &mut targets);
-    let nodetool = nodetool(transport, &launch.nodetool, &launch.call);
+    let nodetool = launch.nodetool(session, transport)?;
     warnings.extend(launch.map.verify(&nodetool, topology, &hosts, &targets).await?);
     Ok(Reached { hosts, targets, warnings })
 }
@@ -228,9 +243,12 @@ fn unused_job_id(session: &Session) -> Result<JobId, CliError> {
 }
 
 /// How nodetool is called.
-pub(crate) fn nodetool(transport: &Arc<Ssh>, args: &NodetoolArgs, call: &NodetoolCall) -> Nodetool {
-    let limit = Duration::from_millis(args.nodetool_timeout);
-    Nodetool::new(transport.clone(), call.clone(), limit)
+pub(crate) fn nodetool(
+    transport: Arc<dyn Transport>,
+    args: &NodetoolArgs,
+    call: &NodetoolCall,
+) -> Nodetool {
+    Nodetool::new(transport, call.clone(), Duration::from_millis(args.nodetool_timeout))
 }
 
 /// The one stage of the command, and its impact.

@@ -17,6 +17,7 @@ mod jobs;
 mod launch;
 mod logins;
 mod names;
+mod par;
 mod plan;
 mod plugin_args;
 mod policy;
@@ -42,6 +43,7 @@ use args::{
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use error::CliError;
 use program::{Program, as_called};
+use quorate_journal::Place;
 use quorate_ports::{Clock, CommandHost};
 use session::SystemClock;
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
@@ -105,6 +107,11 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         let subcommand = plugin_args::subcommand(plugin.manifest());
         plan = plan.subcommand(subcommand.clone());
         cli = cli.subcommand(subcommand);
+        if plugin.manifest().name == par::COMPONENT {
+            let par = par::subcommand(plugin.manifest());
+            plan = plan.subcommand(par.clone());
+            cli = cli.subcommand(par);
+        }
     }
     cli = cli.subcommand(plan);
     let is_json = wants_json(&words);
@@ -123,18 +130,21 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
             return Ok(code);
         }
     };
-    let named = |name: &str| plugins.iter().find(|plugin| plugin.manifest().name == name).cloned();
+    let named = |name: &str| {
+        let name = if name == par::NAME { par::COMPONENT } else { name };
+        plugins.iter().find(|plugin| plugin.manifest().name == name).cloned()
+    };
     match matches.subcommand() {
         Some(("plan", matches)) => {
             if let Some((name, matches)) = matches.subcommand()
                 && let Some(plugin) = named(name)
             {
-                return plan::plan(read(plugin, matches).await?).await;
+                return plan::plan(read(name, plugin, matches).await?).await;
             }
         }
         Some((name, matches)) => {
             if let Some(plugin) = named(name) {
-                return turns::launch(read(plugin, matches).await?).await;
+                return turns::launch(read(name, plugin, matches).await?).await;
             }
         }
         None => {}
@@ -155,6 +165,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
 
 /// What a person gave for a job of this command.
 async fn read(
+    name: &str,
     command: Arc<dyn CommandHost>,
     matches: &ArgMatches,
 ) -> Result<launch::Launch, CliError> {
@@ -169,7 +180,7 @@ async fn read(
     let given = ReachArgs::from_arg_matches(matches).map_err(CliError::usage)?;
     let nodetool = NodetoolArgs::from_arg_matches(matches).map_err(CliError::usage)?;
     let variables = VariablesArgs::from_arg_matches(matches).map_err(CliError::usage)?;
-    Ok(launch::Launch {
+    let launch = launch::Launch {
         map: reach::HostMap::read(&hosts, &given)?,
         variables: variables::Variables::read(variables.hosts_variables.as_deref())?,
         hosts,
@@ -185,5 +196,11 @@ async fn read(
         // The last: it may ask a person.
         call: jmx::call(&nodetool.call)?,
         nodetool,
-    })
+        place: Place::Node,
+        warnings: Vec::new(),
+    };
+    match name {
+        par::NAME => par::here(launch, matches),
+        _ => Ok(launch),
+    }
 }

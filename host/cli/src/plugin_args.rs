@@ -181,6 +181,11 @@ pub(crate) fn summary(manifest: &Manifest, matches: &ArgMatches) -> String {
             words.push(if argument.secret { "…".into() } else { quoted(text) });
         }
     }
+    shown(&words)
+}
+
+/// Words as one line, shortened.
+pub(crate) fn shown(words: &[String]) -> String {
     let line: String =
         words.join(" ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match line.char_indices().nth(120) {
@@ -189,7 +194,8 @@ pub(crate) fn summary(manifest: &Manifest, matches: &ArgMatches) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A word as it would be typed.
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

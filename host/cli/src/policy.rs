@@ -1,6 +1,6 @@
 //! What the operator's flags and the command's manifest decide about a job.
 use crate::{
-    args::{ImpactName, KeepArgs, NodetoolArgs, OrderArgs},
+    args::{GateName, ImpactName, KeepArgs, NodetoolArgs, OrderArgs},
     commands,
     error::CliError,
     plugin_args,
@@ -78,7 +78,7 @@ pub(crate) async fn choose(
             ..guarantee(&order.guarantee.kept, topology)?
         },
         impact,
-        gates: GatePolicy { new_process: manifest.gates.contains(&Gate::NewProcess) },
+        gates: gates(order, manifest, impact)?,
         dc_parallel: (manifest.dc_parallel || order.dc_parallel) && !order.dc_serial,
         max_concurrency: order.max_concurrency,
         max_failures: order.max_failures,
@@ -91,6 +91,20 @@ pub(crate) async fn choose(
         ..Policy::default()
     };
     Ok(Chosen { policy, component, strategy: host })
+}
+
+/// The command's gates, and those that were asked for.
+fn gates(
+    order: &OrderArgs,
+    manifest: &Manifest,
+    impact: schedule::Impact,
+) -> Result<GatePolicy, CliError> {
+    if !order.gate.is_empty() && impact == schedule::Impact::None {
+        let what = "--gate: with --impact none nodes aren't observed, no gate is looked at";
+        return Err(CliError::usage(what).hint("leave one of the two out"));
+    }
+    let asked = order.gate.contains(&GateName::NewProcess);
+    Ok(GatePolicy { new_process: asked || manifest.gates.contains(&Gate::NewProcess) })
 }
 
 fn native(name: &str) -> Option<Strategy> {

@@ -5,12 +5,13 @@ use crate::{
     connect::{connect, recalled},
     error::CliError,
     jmx, jobs,
+    par::through,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
     variables::{NodeVariables, Variables},
     watch::complain,
 };
-use quorate_journal::{ActionClose, JobView};
+use quorate_journal::{ActionClose, JobView, Place};
 use quorate_ports::Clock;
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
@@ -64,13 +65,15 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
     let transport = connect(&ssh)?;
     let variables = variables(given, &view, &transport).await?;
+    let mut call = jmx::call(&jmx::recalled(&view.created.nodetool, &args.call)?)?;
+    call.from_here = matches!(view.created.place, Place::Here { nodetool: true, .. });
     let run = Run {
         session: &session,
-        transport,
+        transport: through(&transport, &view.created.place, &session)?,
         command,
         stop_after: args.stop_after,
         show: args.show,
-        call: jmx::call(&jmx::recalled(&view.created.nodetool, &args.call)?)?,
+        call,
     };
     Ok(run.drive_on(vec![Begun { view, strategy, variables, lock }]).await?.0)
 }

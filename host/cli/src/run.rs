@@ -8,11 +8,10 @@ use crate::{
     watch::{Watch, face, say, tell_end},
 };
 use quorate_journal::JobView;
-use quorate_ports::{Clock, CommandHost, StrategyHost};
+use quorate_ports::{Clock, CommandHost, StrategyHost, Transport};
 use quorate_runner::{Deps, Live, NodetoolCall, RunnerError, Stop, drive};
 use quorate_schedule::End;
 use quorate_store::{FileOutputs, JobLock};
-use quorate_transport::Ssh;
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},
@@ -30,7 +29,7 @@ pub(crate) struct Begun {
 /// What the jobs have in common.
 pub(crate) struct Run<'a> {
     pub(crate) session: &'a Session,
-    pub(crate) transport: Arc<Ssh>,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) command: Arc<dyn CommandHost>,
     pub(crate) stop_after: Option<u32>,
     pub(crate) show: ShowArgs,

@@ -26,7 +26,7 @@ pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
     let (seeds, named) = (seeds(&args.hosts)?, named_hosts(&args.hosts)?);
     let map = HostMap::read(&args.hosts, &args.reach)?;
     let given = args.kept.replications()?;
-    let nodetool = nodetool(&transport, &args.nodetool, &jmx::call(&args.nodetool.call)?);
+    let nodetool = nodetool(transport.clone(), &args.nodetool, &jmx::call(&args.nodetool.call)?);
     let clusters = read_clusters(&transport, &nodetool, &seeds, &named, &given, &map).await?;
     if clusters.len() > 1 && args.output == TopologyOutput::Svg {
         return Err(CliError::usage("a picture shows one cluster, the hosts belong to several"));

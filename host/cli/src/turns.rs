@@ -3,13 +3,14 @@ use crate::{
     args::Output,
     error::{CliError, Code},
     launch::{Launch, Prepared, prepare, prepare_from},
+    par::through,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
     signals::Signals,
     watch::{say, tell_record},
 };
 use quorate_journal::{JobView, Record, Stamped};
-use quorate_ports::{Clock, Store};
+use quorate_ports::{Clock, Store, Transport};
 use quorate_schedule::Phase;
 use quorate_store::{JobLock, place_outputs};
 use quorate_transport::Ssh;
@@ -26,7 +27,8 @@ pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
         fits_side_by_side(&launch, prepared.len())?;
     }
     strict_or_pause(&launch, &prepared).await?;
-    let turns = Turns { launch: &launch, session: &session, transport: &transport };
+    let through = through(&transport, &launch.place, &session)?;
+    let turns = Turns { launch: &launch, session: &session, transport: &transport, through };
     match side_by_side {
         true => turns.side_by_side(prepared).await,
         false => turns.in_turn(prepared).await,
@@ -81,6 +83,8 @@ struct Turns<'a> {
     launch: &'a Launch,
     session: &'a Session,
     transport: &'a Arc<Ssh>,
+    /// Where actions and queries go.
+    through: Arc<dyn Transport>,
 }
 
 impl Turns<'_> {
@@ -179,7 +183,7 @@ impl Turns<'_> {
     fn run(&self, stop_after: Option<u32>) -> Run<'_> {
         Run {
             session: self.session,
-            transport: self.transport.clone(),
+            transport: self.through.clone(),
             command: self.launch.command.clone(),
             stop_after,
             show: self.launch.show.clone(),

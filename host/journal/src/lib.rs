@@ -9,7 +9,7 @@ mod view;
 
 pub use action::{ActionId, Exit};
 pub use record::{
-    ActionClose, Command, Component, Created, FORMAT, Level, Record, RecordError, Stamped,
+    ActionClose, Command, Component, Created, FORMAT, Level, Place, Record, RecordError, Stamped,
     TargetHost, decode, encode, follow,
 };
 pub use view::{ActionView, FoldError, JobView, Message};

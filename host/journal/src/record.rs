@@ -136,6 +136,9 @@ pub struct Created {
     pub durations: BTreeMap<NodeId, u64>,
     /// How nodes are logged in to: options as given, paths made absolute. No secrets.
     pub ssh: BTreeMap<String, Vec<String>>,
+    /// Where its actions run.
+    #[serde(default)]
+    pub place: Place,
     /// How nodetool is called: options as given, paths made absolute. No passwords.
     #[serde(default)]
     pub nodetool: BTreeMap<String, Vec<String>>,
@@ -145,6 +148,22 @@ pub struct Created {
     /// How nodes are reached that aren't reached by their addresses: by host id or address, as given.
     #[serde(default)]
     pub addresses: BTreeMap<String, String>,
+}
+
+/// Where a job's actions run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// On the node.
+    #[default]
+    Node,
+    /// On the operator's machine, once for each node.
+    Here {
+        /// The directory that programs start in.
+        directory: String,
+        /// nodetool runs there as well, and no node is logged in to.
+        nodetool: bool,
+    },
 }
 
 /// The command of a job.

@@ -3,12 +3,13 @@ use crate::{
     Live, Nodetool, NodetoolCall,
     discover::read_anew,
     effects::{Forgets, LAST_WORD, NodeEffects, Note},
+    here::Told,
     journal::Journal,
     rounds::Rounds,
     strategy::{groups, strategy_view},
 };
 use quorate_contract::{NodeFacts, NodeState, RunContext};
-use quorate_journal::{Created, Record, Stamped, TargetHost, follow};
+use quorate_journal::{Created, Place, Record, Stamped, TargetHost, follow};
 use quorate_ports::{
     Clock, CommandHost, Outputs, RunEnd, RunInput, Store, StoreError, StrategyHost, Target,
     Transport,
@@ -346,6 +347,15 @@ impl Driver<'_> {
                 return;
             }
         };
+        let mut facts = self.facts[node.index()].clone();
+        if let Some(status) = self.job.not_up().get(&node) {
+            facts.state = NodeState(status.map_or("??".into(), |status| status.to_string()));
+        }
+        let cluster = self.job.topology().cluster.to_string();
+        let told = match self.created.place {
+            Place::Node => None,
+            Place::Here { .. } => Some(Told::of(&facts, &target, &cluster)),
+        };
         let policy = self.job.policy();
         let lost = Arc::new(AtomicBool::new(false));
         let effects = NodeEffects {
@@ -363,15 +373,12 @@ impl Driver<'_> {
             transport: self.deps.transport.clone(),
             nodetool: self.nodetool.clone(),
             variables: self.deps.variables.get(&node).cloned().unwrap_or_default(),
+            told,
             journal: self.journal.clone(),
-            cluster: self.job.topology().cluster.to_string(),
+            cluster,
             notes: self.notes.clone(),
             forgets: self.forgets.clone(),
         };
-        let mut facts = self.facts[node.index()].clone();
-        if let Some(status) = self.job.not_up().get(&node) {
-            facts.state = NodeState(status.map_or("??".into(), |status| status.to_string()));
-        }
         let input = RunInput {
             seed: seed(&self.created.job.0, &facts.key, attempt),
             now_ms: self.now(),

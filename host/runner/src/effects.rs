@@ -1,6 +1,6 @@
 //! What a running component's wishes turn into: actions through the transport, waits on the rounds,
 //! each written down before and after.
-use crate::{Nodetool, journal::Journal, journal::Live};
+use crate::{Nodetool, here::Told, journal::Journal, journal::Live};
 use quorate_contract::{Condition, NodeFacts, NodeState, WaitResult};
 use quorate_journal::{ActionClose, Level, Record};
 use quorate_ports::{
@@ -68,6 +68,8 @@ pub(crate) struct NodeEffects {
     pub(crate) nodetool: Nodetool,
     /// The node's own variables, for every action.
     pub(crate) variables: Vec<(String, String)>,
+    /// Actions run on the operator's machine, and are told this of the node.
+    pub(crate) told: Option<Told>,
     pub(crate) output: Arc<dyn NodeOutput>,
     pub(crate) journal: Journal,
     pub(crate) cluster: String,
@@ -91,13 +93,19 @@ impl NodeEffects {
         let (program, private) = match work.kind {
             WorkKind::Shell(argv) => (Program::Argv(argv), Vec::new()),
             WorkKind::Nodetool(args) => {
-                let (argv, private) = self.nodetool.call().command(&args);
+                let (argv, private) = self.nodetool.call().command(&self.target.host, &args);
                 (Program::Argv(argv), private)
             }
             WorkKind::Script { text, interpreter, args } => {
                 (Program::Script { text, interpreter, args }, Vec::new())
             }
         };
+        let (mut program, mut env) = (program, work.env);
+        if let Some(told) = &self.told {
+            program = told.address_in(program);
+            // The last of a name counts: what it is told of the node is true.
+            env.extend(told.variables.iter().cloned());
+        }
         let left = self.deadline.map(|at| at.saturating_sub(self.journal.clock.now()).max(1));
         Action {
             id: ActionId {
@@ -109,7 +117,7 @@ impl NodeEffects {
             },
             program,
             stdin: work.stdin,
-            env: work.env,
+            env,
             // The node's supervisor ends what the host no longer waits for.
             timeout_ms: work.timeout_ms.into_iter().chain(left).min(),
             private,
@@ -120,6 +128,11 @@ impl NodeEffects {
     async fn run(&self, work: Work) -> Result<ActionOutcome, EffectError> {
         if work.on_lost == OnLost::Expected {
             let what = "an action that takes its own shell away isn't supported by this version";
+            return Err(EffectError::Invalid(what.into()));
+        }
+        let on_node = self.told.is_none() || self.nodetool.call().from_here;
+        if matches!(work.kind, WorkKind::Nodetool(_)) && !on_node {
+            let what = "where actions run here, nodetool on the node is no action";
             return Err(EffectError::Invalid(what.into()));
         }
         let tries = if work.on_lost == OnLost::Again { TRIES } else { 1 };

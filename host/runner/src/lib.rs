@@ -5,6 +5,7 @@
 mod discover;
 mod drive;
 mod effects;
+mod here;
 mod journal;
 mod nodetool;
 mod older;

@@ -34,6 +34,8 @@ pub struct NodetoolCall {
     pub port: Option<u16>,
     /// Who asks; nobody in particular where JMX wants no login.
     pub user: Option<JmxUser>,
+    /// It runs on the operator's machine, and is told with `-h` which host to connect to.
+    pub from_here: bool,
 }
 
 /// A login for JMX.
@@ -56,15 +58,24 @@ pub enum JmxPassword {
 
 impl Default for NodetoolCall {
     fn default() -> Self {
-        Self { program: "nodetool".into(), extra: Vec::new(), port: None, user: None }
+        Self {
+            program: "nodetool".into(),
+            extra: Vec::new(),
+            port: None,
+            user: None,
+            from_here: false,
+        }
     }
 }
 
 impl NodetoolCall {
-    /// The whole command line for a nodetool command, and the private files that it needs.
-    pub fn command(&self, args: &[String]) -> (Vec<String>, Vec<PrivateFile>) {
+    /// The whole command line for a nodetool command on a host, and the private files that it needs.
+    pub fn command(&self, host: &str, args: &[String]) -> (Vec<String>, Vec<PrivateFile>) {
         let (mut argv, mut private) = (vec![self.program.clone()], Vec::new());
         argv.extend(self.extra.iter().cloned());
+        if self.from_here {
+            argv.extend(["-h".to_owned(), host.to_owned()]);
+        }
         if let Some(port) = self.port {
             argv.extend(["-p".to_owned(), port.to_string()]);
         }
@@ -242,7 +253,7 @@ impl Nodetool {
     ) -> Result<T, NodetoolError> {
         let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
         let command = format!("nodetool {}", args.join(" "));
-        let (argv, private) = self.call.command(&args);
+        let (argv, private) = self.call.command(&target.host, &args);
         self.read(target, argv, private, command, parse).await
     }
 
@@ -320,8 +331,9 @@ mod tests {
             extra: vec!["--ssl".into()],
             port: Some(7299),
             user: Some(JmxUser { name: "ops".into(), password: given }),
+            from_here: false,
         };
-        let (argv, private) = call.command(&["status".into()]);
+        let (argv, private) = call.command("n1", &["status".into()]);
         let word = private[0].word();
         let expected = [
             "/opt/cassandra/bin/nodetool",
@@ -340,7 +352,7 @@ mod tests {
 
         let user = JmxUser { name: "ops".into(), password: JmxPassword::OnNode("/etc/pw".into()) };
         let call = NodetoolCall { user: Some(user), ..NodetoolCall::default() };
-        let (argv, private) = call.command(&["info".into()]);
+        let (argv, private) = call.command("n1", &["info".into()]);
         assert_eq!(
             (argv.join(" ").as_str(), private.len()),
             ("nodetool -u ops -pwf /etc/pw info", 0)

@@ -4,9 +4,10 @@ mod fake;
 
 use fake::{Play, command, fault};
 use quorate_contract::Condition;
-use quorate_journal::JobView;
+use quorate_journal::{JobView, Place};
 use quorate_ports::{
-    ActionEnd, EffectError, Exit, FaultKind, OnLost, RunEnd, Secret, Stream, Work, WorkKind,
+    ActionEnd, EffectError, Exit, FaultKind, OnLost, Program, RunEnd, Secret, Stream, Work,
+    WorkKind,
 };
 use quorate_ring::NodeId;
 use quorate_runner::{JmxPassword, JmxUser, RunnerError, Stop};
@@ -266,4 +267,51 @@ async fn what_may_be_secret_reaches_the_node_and_no_record() {
     };
     // A password could be guessed from a digest that it is part of.
     assert_eq!(digests("s3cret-1", "s3cret-2").await, digests("s3cret-3", "s3cret-4").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_here_is_told_of_its_node_and_runs_no_nodetool_there() {
+    let command = command(|_, effects| {
+        Box::pin(async move {
+            let drain = WorkKind::Nodetool(vec!["drain".into()]);
+            let drained = effects.act(Work { kind: drain, ..shell(&[]) }).await.is_ok();
+            let own = vec![("NODE_DC".to_owned(), "mine".to_owned())];
+            let work = Work { env: own, ..shell(&["ssh", "ann@{}", "id"]) };
+            match effects.act(work).await {
+                Ok(_) => RunEnd::Done(format!("drained: {drained}")),
+                Err(error) => RunEnd::Failed { code: "act".into(), message: error.to_string() },
+            }
+        })
+    });
+    for nodetool in [false, true] {
+        let mut play = Play::new(2, Policy::default(), command.clone());
+        play.created.place = Place::Here { directory: "/".into(), nodetool };
+        play.deps.nodetool.from_here = nodetool;
+        let variables = [("NODE_RACK".to_owned(), "somebody's".to_owned())];
+        play.deps.variables.insert(NodeId(0), variables.to_vec());
+        assert_eq!(play.drive().await.unwrap(), Some(End::Completed));
+        let acted = play.cluster.acted.lock().unwrap().clone();
+        if nodetool {
+            // It is run, on this machine, against the node.
+            let argv = ["nodetool", "-h", "10.0.0.1", "drain"].map(String::from).to_vec();
+            assert_eq!(acted[0].program, Program::Argv(argv));
+            continue;
+        }
+        for (action, address) in acted.iter().zip(["10.0.0.1", "10.0.0.2"]) {
+            let argv = ["ssh", &format!("ann@{address}"), "id"].map(String::from).to_vec();
+            assert_eq!(action.program, Program::Argv(argv));
+            // The last of a name counts.
+            let value = |name: &str| {
+                let mut all = action.env.iter().rev();
+                all.find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap()
+            };
+            assert_eq!(value("NODE_ADDRESS"), address);
+            assert_eq!((value("NODE_DC"), value("NODE_RACK")), ("dc1".into(), "r1".into()));
+            assert_eq!(
+                (value("NODE_STATUS"), value("NODE_CLUSTER").is_empty()),
+                ("UN".into(), false)
+            );
+        }
+        assert_eq!(acted.len(), 2);
+    }
 }

@@ -35,6 +35,11 @@ impl Home {
         Ok(Self { root })
     }
 
+    /// The directory itself. What runs on this machine for nodes keeps its state below it.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.root.join("state.db")

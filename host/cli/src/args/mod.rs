@@ -13,7 +13,7 @@ pub(crate) use cstar::{CstarArgs, RememberedArgs};
 pub(crate) use hosts::{HostSpec, ReachArgs, VariablesArgs};
 pub(crate) use job::JobArgs;
 pub(crate) use nodetool::{CallArgs, NodetoolArgs};
-pub(crate) use order::{ImpactName, KeepArgs, OrderArgs};
+pub(crate) use order::{GateName, ImpactName, KeepArgs, OrderArgs};
 pub(crate) use shorthand::Shorthand;
 pub(crate) use show::{Colour, Output, ShowArgs};
 pub(crate) use ssh::{PasswordArgs, SshArgs};

@@ -54,6 +54,9 @@ pub(crate) struct OrderArgs {
     /// What the command does to its node [default: as the command says]
     #[arg(long, value_enum)]
     pub(crate) impact: Option<ImpactName>,
+    /// What else must hold before a node counts as back
+    #[arg(long, value_enum, value_name = "GATE")]
+    pub(crate) gate: Vec<GateName>,
     /// Time for a node from its start to its confirmation; then it has failed and stays out
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<u64>,
@@ -164,6 +167,13 @@ pub(crate) enum ImpactName {
     Load,
     /// The node stops serving
     Down,
+}
+
+/// Gates that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GateName {
+    /// Its Cassandra process is another one than before the command
+    NewProcess,
 }
 
 fn failures(text: &str) -> Result<FailureBudget, String> {
