@@ -472,4 +472,18 @@ MUTATIONS = [
         "        match readings.is_empty() {\n",
         "        readings.truncate(1);\n        match readings.is_empty() {\n",
     ),
+    Mutation(
+        "a-retried-node-is-not-out",
+        "a failed node that isn't back counts as live as soon as somebody wants it run again",
+        STATE,
+        "                *run = NodeRun { attempt: run.attempt, out: run.out, ..NodeRun::default() };",
+        "                *run = NodeRun { attempt: run.attempt, out: false, ..NodeRun::default() };",
+    ),
+    Mutation(
+        "health-before-the-retry-counts",
+        "a node that is tried again is released by what was seen of it before its command",
+        ADMISSION,
+        "            self.watched.remove(&node);\n",
+        "",
+    ),
 ]

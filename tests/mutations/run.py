@@ -29,6 +29,7 @@ TESTS = [
     ["-p", "quorate-ring", "--test", "placement"],
     ["-p", "quorate-schedule", "--test", "guard"],
     ["-p", "quorate-schedule", "--test", "textbook"],
+    ["-p", "quorate-schedule", "--test", "retry"],
     ["-p", "quorate-schedule", "--test", "exact"],
     ["-p", "quorate-schedule", "--test", "order"],
     ["-p", "quorate-schedule", "--test", "gates"],

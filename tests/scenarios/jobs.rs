@@ -68,6 +68,26 @@ async fn the_first_failure_stops_and_continue_runs_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_runs_again_where_that_is_wished() {
+    let stage = Stage::new(1, 3, 1).await;
+    let fixed = stage.home.path().join("fixed");
+    let text = format!("echo try $QUORATE_ACTION; test -e {}", fixed.display());
+    let everybody = ["--max-failures", "1", "--command", &text];
+    let job = stage.job("run", &everybody).await.code(1).says("2 failed, 1 left").job();
+    stage.call(&["continue", &job, "--retry-failed"]).await.code(1).says("failed, 1 left");
+    fs::write(&fixed, "").unwrap();
+    let said = stage.call(&["continue", &job, "--retry-failed"]).await.code(0);
+    said.says("started, attempt 3").says("all 3 nodes done");
+    let first = stage.sim.nodes()[0].address;
+    let tries: String = (1..=3).map(|n| format!("try {job}/{first}/main/{n}/1\n")).collect();
+    assert_eq!(fs::read_to_string(stage.output(&job, 0, "out")).unwrap(), tries);
+    stage.call(&["show", &job]).await.code(0).says("3 of 3 done");
+    let nothing = stage.call(&["continue", &job, "--retry-failed"]).await.code(3);
+    nothing.complains("nothing of job");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stop_after_leaves_nodes_that_continue_runs() {
     let stage = Stage::new(1, 3, 1).await;
     let said = stage.job("restart", &["--stop-after", "1"]).await.code(4);

@@ -13,6 +13,7 @@ use crate::{
 };
 use quorate_journal::{ActionClose, JobView, Place};
 use quorate_ports::Clock;
+use quorate_runner::TakeUp;
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
 use quorate_transport::Ssh;
@@ -32,7 +33,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
         let what = format!("job {job} was made {age} ago, --max-job-age allows {most}");
         return Err(CliError::unreadable(what));
     }
-    refuse(&view)?;
+    refuse(&view, args.retry_failed)?;
     let command = commands::load(&view.created.command.name, &view.created.command.limits).await?;
     if command.digest() != view.created.command.digest {
         return Err(CliError::not_started(format!(
@@ -71,7 +72,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
         session: &session,
         transport: through(&transport, &view.created.place, &session)?,
         command,
-        stop_after: args.stop_after,
+        take_up: TakeUp { stop_after: args.stop_after, retry_failed: args.retry_failed },
         show: args.show,
         call,
     };
@@ -99,7 +100,7 @@ async fn variables(
 
 /// A job with nothing left has nothing to go on with; one that was left in the middle of nodes can't be
 /// taken up by this version: they are named, with what to type.
-fn refuse(view: &JobView) -> Result<(), CliError> {
+fn refuse(view: &JobView, retry_failed: bool) -> Result<(), CliError> {
     let job = &view.created.job;
     let of = |phase: Phase| {
         let nodes = view.job.nodes().iter().filter(move |(_, run)| run.phase == phase);
@@ -118,8 +119,18 @@ fn refuse(view: &JobView) -> Result<(), CliError> {
         )));
     }
     let running = of(Phase::Running);
+    let failed = |id| view.job.nodes().get(&id).is_some_and(|run| run.phase == Phase::Failed);
+    if let Some((node, action)) = view.unfinished().find(|(id, _)| retry_failed && failed(*id)) {
+        let key = view.key(node);
+        let what = format!("the action {} ({}) has no known end", action.id, action.summary);
+        return Err(CliError::unreadable(format!("{what}; it may still run"))
+            .at(key)
+            .hint(format!("look at {key}; without --retry-failed what wasn't started goes on")));
+    }
     let Some(first) = running.first() else {
-        let nothing = of(Phase::Waiting).is_empty() && of(Phase::Confirming).is_empty();
+        let again = retry_failed && !of(Phase::Failed).is_empty();
+        let waits = !of(Phase::Waiting).is_empty() || !of(Phase::Confirming).is_empty();
+        let nothing = !again && !waits;
         return match nothing {
             true => Err(CliError::unreadable(format!("nothing of job {job} is left to run"))
                 .hint(format!("quorate show {job}"))),

@@ -9,7 +9,7 @@ use crate::{
 };
 use quorate_journal::JobView;
 use quorate_ports::{Clock, CommandHost, StrategyHost, Transport};
-use quorate_runner::{Deps, Live, NodetoolCall, RunnerError, Stop, drive};
+use quorate_runner::{Deps, Live, NodetoolCall, RunnerError, Stop, TakeUp, drive};
 use quorate_schedule::End;
 use quorate_store::{FileOutputs, JobLock};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Run<'a> {
     pub(crate) session: &'a Session,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) command: Arc<dyn CommandHost>,
-    pub(crate) stop_after: Option<u32>,
+    pub(crate) take_up: TakeUp,
     pub(crate) show: ShowArgs,
     pub(crate) call: NodetoolCall,
 }
@@ -103,8 +103,8 @@ impl Run<'_> {
             variables,
         };
         let (created, hosts, job) = (view.created.clone(), view.hosts.clone(), view.job.clone());
-        let stop_after = self.stop_after;
-        async move { drive(deps, &created, hosts, job, stop_after, live, stopped).await }
+        let take_up = self.take_up;
+        async move { drive(deps, &created, hosts, job, take_up, live, stopped).await }
     }
 }
 

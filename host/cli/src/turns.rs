@@ -11,6 +11,7 @@ use crate::{
 };
 use quorate_journal::{JobView, Record, Stamped};
 use quorate_ports::{Clock, Store, Transport};
+use quorate_runner::TakeUp;
 use quorate_schedule::Phase;
 use quorate_store::{JobLock, place_outputs};
 use quorate_transport::Ssh;
@@ -185,7 +186,7 @@ impl Turns<'_> {
             session: self.session,
             transport: self.through.clone(),
             command: self.launch.command.clone(),
-            stop_after,
+            take_up: TakeUp { stop_after, ..TakeUp::default() },
             show: self.launch.show.clone(),
             call: self.launch.call.clone(),
         }

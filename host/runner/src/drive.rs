@@ -53,6 +53,15 @@ pub struct Deps {
     pub variables: BTreeMap<NodeId, Vec<(String, String)>>,
 }
 
+/// What this run of a job is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakeUp {
+    /// Start no more than so many nodes.
+    pub stop_after: Option<u32>,
+    /// Run nodes that failed again.
+    pub retry_failed: bool,
+}
+
 /// What a person asks of a running job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stop {
@@ -83,7 +92,7 @@ pub async fn drive(
     created: &Created,
     hosts: Vec<TargetHost>,
     job: Job,
-    stop_after: Option<u32>,
+    take_up: TakeUp,
     live: mpsc::UnboundedSender<Live>,
     stop: watch::Receiver<Stop>,
 ) -> Result<Option<End>, RunnerError> {
@@ -126,7 +135,7 @@ pub async fn drive(
         forgets: Forgets::default(),
         stop,
     };
-    driver.run(stop_after).await
+    driver.run(take_up).await
 }
 
 struct Driver<'a> {
@@ -162,8 +171,9 @@ enum Woken {
 }
 
 impl Driver<'_> {
-    async fn run(mut self, stop_after: Option<u32>) -> Result<Option<End>, RunnerError> {
-        self.job.handle(Event::TakeUp { stop_after }, self.now());
+    async fn run(mut self, take_up: TakeUp) -> Result<Option<End>, RunnerError> {
+        let TakeUp { stop_after, retry_failed } = take_up;
+        self.job.handle(Event::TakeUp { stop_after, retry_failed }, self.now());
         loop {
             if let Some(end) = self.carry_out().await? {
                 // Runs that were cancelled write down how their actions ended.

@@ -13,7 +13,7 @@ mod rounds;
 mod strategy;
 
 pub use discover::{DiscoverError, Discovered, GivenReplications, discover};
-pub use drive::{Deps, RunnerError, Stop, drive};
+pub use drive::{Deps, RunnerError, Stop, TakeUp, drive};
 pub use journal::Live;
 pub use nodetool::{JmxPassword, JmxUser, Nodetool, NodetoolCall, NodetoolError, Trouble};
 pub use strategy::{groups, strategy_view};

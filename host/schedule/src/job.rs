@@ -81,6 +81,8 @@ pub enum Event {
     TakeUp {
         /// `--stop-after` of this run.
         stop_after: Option<u32>,
+        /// Nodes that failed are run again.
+        retry_failed: bool,
     },
     /// A round ended.
     Observed(Round),
@@ -310,8 +312,11 @@ impl Job {
     /// Tells the job what happened. `now` is milliseconds since 1970.
     pub fn handle(&mut self, event: Event, now: u64) {
         match event {
-            Event::TakeUp { stop_after } => {
+            Event::TakeUp { stop_after, retry_failed } => {
                 self.step(Transition::TakenUp { stop_after }, now);
+                if retry_failed {
+                    self.retry_failed(now);
+                }
                 self.propose();
                 let ids = self.state.nodes.iter().filter(|(_, run)| run.out);
                 self.watched = ids.map(|(id, _)| (*id, (now, None))).collect();
@@ -359,6 +364,13 @@ impl Job {
     pub fn next_deadline(&self) -> Option<u64> {
         let timeouts = self.state.nodes.values().filter_map(|run| self.deadline(run));
         timeouts.chain(self.next_pause_end).min()
+    }
+
+    fn retry_failed(&mut self, now: u64) {
+        let failed = self.state.nodes.iter().filter(|(_, run)| run.phase == Phase::Failed);
+        for node in failed.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.step(Transition::Retried { node }, now);
+        }
     }
 
     fn phase(&self, node: NodeId) -> Option<Phase> {

@@ -122,7 +122,8 @@ impl OutCause {
     pub fn text(&self) -> String {
         match self {
             Self::Job(Phase::Running) => "is running".into(),
-            Self::Job(Phase::Failed) => "failed and isn't back".into(),
+            // One that waits and is out has failed before.
+            Self::Job(Phase::Failed | Phase::Waiting) => "failed and isn't back".into(),
             Self::Job(_) => "isn't confirmed yet".into(),
             Self::Shown(None) => "isn't shown".into(),
             Self::Shown(Some(status)) if status.liveness == Liveness::Down => "is down".into(),

@@ -95,6 +95,9 @@ impl State {
                     };
                 }
             }
+            Transition::Retried { node } => self.change(*node, |run| {
+                *run = NodeRun { attempt: run.attempt, out: run.out, ..NodeRun::default() };
+            }),
             Transition::TimedOut { node, gate, .. } => {
                 self.failed += 1;
                 if let Some(run) = self.nodes.get_mut(node) {

@@ -67,7 +67,9 @@ impl<'a> Occupied<'a> {
         now: u64,
     ) -> Self {
         let active = |phase: Phase| matches!(phase, Phase::Running | Phase::Confirming);
-        let busy = nodes.iter().filter(|(_, run)| active(run.phase) || run.out).map(|(id, _)| *id);
+        // One that is to be tried again is out, and must not be in its own way; the guard counts it.
+        let is_busy = |run: &NodeRun| active(run.phase) || run.out && run.phase != Phase::Waiting;
+        let busy = nodes.iter().filter(|(_, run)| is_busy(run)).map(|(id, _)| *id);
         let ends =
             |run: &NodeRun| Some(run.confirmed_at.or(run.ended_at)? + policy.node_done_pause_ms);
         let pausing: Vec<(NodeId, u64)> = nodes

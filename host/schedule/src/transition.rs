@@ -109,6 +109,12 @@ pub enum Transition {
         /// at its start); absent where it was down, or where nobody wants to know.
         generation: Option<u64>,
     },
+    /// A person wants the failed node run again: it waits as those that were never started. What it has out
+    /// stays out meanwhile.
+    Retried {
+        /// The node.
+        node: NodeId,
+    },
     /// The command ended on the node.
     Ended {
         /// The node.

@@ -85,6 +85,7 @@ fn step_event(view: &JobView, step: &Transition, at: u64) -> Value {
             of(node, "timed-out", more)
         }
         Transition::GivenUp { node } => of(node, "given-up", json!({})),
+        Transition::Retried { node } => of(node, "retried", json!({})),
         Transition::LeftDown { node } => of(node, "left-down", json!({})),
         Transition::LeftCluster { node } => of(node, "left-cluster", json!({})),
         Transition::Looked { not_up, down } => {

@@ -63,6 +63,7 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
         Transition::Started { node, attempt, .. } => {
             some(node, format!("started, attempt {attempt}"))
         }
+        Transition::Retried { node } => some(node, "failed before; it is to run again".into()),
         Transition::Ended { node, outcome } => {
             let after = match view.job.nodes().get(node).and_then(|run| run.started_at) {
                 Some(start) => format!(" after {}", duration(at.saturating_sub(start))),

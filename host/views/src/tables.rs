@@ -178,7 +178,7 @@ pub fn end_line(view: &JobView, end: Option<&End>) -> String {
             if *left > 0 {
                 format!(", go on with `quorate continue {job}`")
             } else {
-                String::new()
+                format!(", run these again with `quorate continue {job} --retry-failed`")
             }
         ),
         Some(End::Stopped { left }) => {

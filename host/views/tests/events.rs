@@ -67,6 +67,9 @@ fn steps() -> Vec<Transition> {
         Transition::Healthy { node: NODE },
         Transition::Confirmed { node: NODE },
         Transition::Started { node: NodeId(1), attempt: 1, generation: None },
+        Transition::TimedOut { node: NodeId(1), limit_ms: 600_000, gate: Some(gate.clone()) },
+        Transition::Retried { node: NodeId(1) },
+        Transition::Started { node: NodeId(1), attempt: 2, generation: None },
         Transition::TimedOut { node: NodeId(1), limit_ms: 600_000, gate: Some(gate) },
         Transition::GivenUp { node: NodeId(1) },
         Transition::LeftDown { node: NodeId(2) },
@@ -82,6 +85,7 @@ fn steps() -> Vec<Transition> {
             | Transition::Confirmed { .. }
             | Transition::TimedOut { .. }
             | Transition::GivenUp { .. }
+            | Transition::Retried { .. }
             | Transition::LeftDown { .. }
             | Transition::LeftCluster { .. }
             | Transition::Looked { .. }

@@ -98,6 +98,9 @@ pub(crate) struct ContinueArgs {
     /// Refuse a job that was made longer ago: days, or a number with d or h
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) max_job_age: Option<u64>,
+    /// Run nodes that failed again, each as any other: when the guard lets it
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use quorate_ports::{
     RunInput, Store, StoreError, Stream, Target, Transport, TransportError,
 };
 use quorate_ring::{Address, HostId, Topology};
-use quorate_runner::{Deps, Live, NodetoolCall, Stop};
+use quorate_runner::{Deps, Live, NodetoolCall, Stop, TakeUp};
 use quorate_schedule::{Job, Policy};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -342,7 +342,7 @@ impl Play {
             &self.created,
             self.created.hosts.clone(),
             self.job.clone(),
-            None,
+            TakeUp::default(),
             live,
             self.stop.subscribe(),
         );

@@ -41,6 +41,8 @@ impl Job {
             let attempt = self.state.nodes[&node].attempt + 1;
             let read = self.generations.get(&node).and_then(|(_, read)| read.as_ref().ok());
             let generation = read.copied().flatten();
+            // What was seen of one that is tried again was seen before its command.
+            self.watched.remove(&node);
             self.step(Transition::Started { node, attempt, generation }, now);
             self.effects.push_back(Effect::Start { node, attempt });
         }

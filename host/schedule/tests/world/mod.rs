@@ -167,8 +167,23 @@ impl World {
     }
 
     pub fn begin(&mut self, stop_after: Option<u32>) {
+        self.take_up(stop_after, false);
+    }
+
+    /// Takes the job up again, with those that failed.
+    pub fn retry(&mut self, limit: u64) -> Option<End> {
+        self.begin_again();
+        self.go_on(limit)
+    }
+
+    /// The same, without letting time pass.
+    pub fn begin_again(&mut self) {
+        self.take_up(None, true);
+    }
+
+    fn take_up(&mut self, stop_after: Option<u32>, retry_failed: bool) {
         self.end = None;
-        self.job.handle(Event::TakeUp { stop_after }, self.now);
+        self.job.handle(Event::TakeUp { stop_after, retry_failed }, self.now);
         self.effects();
     }
 
