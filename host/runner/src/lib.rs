@@ -8,6 +8,7 @@ mod effects;
 mod journal;
 mod nodetool;
 mod older;
+mod preflight;
 mod rounds;
 mod strategy;
 
@@ -15,4 +16,5 @@ pub use discover::{DiscoverError, Discovered, GivenReplications, discover};
 pub use drive::{Deps, RunnerError, Stop, drive};
 pub use journal::Live;
 pub use nodetool::{Nodetool, NodetoolError};
+pub use preflight::{Looking, look};
 pub use strategy::{groups, strategy_view};

@@ -96,6 +96,11 @@ impl Nodetool {
         Self { transport, prefix: vec!["nodetool".into()], timeout }
     }
 
+    /// The program that is called.
+    pub fn program(&self) -> &str {
+        self.prefix.first().map_or("nodetool", String::as_str)
+    }
+
     /// The whole command line for a nodetool command.
     pub fn argv(&self, args: &[String]) -> Vec<String> {
         self.prefix.iter().chain(args).cloned().collect()
