@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod clusters;
+mod doctor;
 mod faults;
 mod garbage;
 mod jobs;

@@ -7,6 +7,7 @@ mod clusters;
 mod commands;
 mod connect;
 mod demo;
+mod doctor;
 mod error;
 mod explain;
 mod jobs;
@@ -15,6 +16,7 @@ mod logins;
 mod plan;
 mod plugin_args;
 mod policy;
+mod preflight;
 mod prompt;
 mod resume;
 mod run;
@@ -129,6 +131,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         Verb::Logs(args) => jobs::logs(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Topology(args) => topology::topology(*args).await,
+        Verb::Doctor(args) => doctor::doctor(*args).await,
         Verb::Continue(args) => resume::resume(args).await,
     }
 }

@@ -5,19 +5,27 @@ use crate::{
     connect::{connect, recalled},
     error::CliError,
     jobs,
+    preflight::Ground,
     run::{Begun, Run},
-    session::{Session, stored},
+    session::{Session, SystemClock, stored},
+    watch::say,
 };
-use quorate_journal::{ActionClose, JobView};
+use quorate_journal::{ActionClose, JobView, Record, Stamped};
+use quorate_ports::{Clock, Store};
+use quorate_ring::NodeId;
+use quorate_runner::Nodetool;
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
+use quorate_transport::Ssh;
+use quorate_views::event_line;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Runs what wasn't started. Gives the exit code.
 pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let session = Session::open()?;
     let job = session.store.find(&args.job).map_err(stored)?;
     let lock = JobLock::take(&session.home, &job).map_err(stored)?;
-    let view = jobs::view(&session, &job)?;
+    let mut view = jobs::view(&session, &job)?;
     refuse(&view)?;
     let command = commands::load(&view.created.command.name, &view.created.command.limits).await?;
     if command.digest() != view.created.command.digest {
@@ -49,9 +57,40 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let mut ssh = recalled(&view.created.ssh)?;
     ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
     let transport = connect(&ssh)?;
+    look_before(&session, &transport, &mut view).await?;
     let run =
         Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
     Ok(run.drive_on(vec![Begun { view, strategy, lock }]).await?.0)
+}
+
+/// Where nodes may be hurt, those that weren't started must be able to take the job.
+async fn look_before(
+    session: &Session,
+    transport: &Arc<Ssh>,
+    view: &mut JobView,
+) -> Result<(), CliError> {
+    let policy = view.job.policy();
+    if !policy.observes() {
+        return Ok(());
+    }
+    let limit = Duration::from_millis(policy.nodetool_timeout_ms);
+    let nodetool = Nodetool::new(transport.clone(), limit);
+    let (topology, hosts) = (view.job.topology(), view.hosts.as_slice());
+    let ground = Ground { transport, nodetool: &nodetool, topology, hosts };
+    let down = if policy.ignore_down_nodes { ground.down() } else { BTreeSet::new() };
+    let waits = |id: &NodeId| view.job.nodes()[id].phase == Phase::Waiting && !down.contains(id);
+    let nodes: BTreeSet<NodeId> = view.job.nodes().keys().copied().filter(waits).collect();
+    let told = ground.before_job(&nodes, &view.created.job.0).await?;
+    let warning = |text| Stamped { at: SystemClock.now(), record: Record::Warning { text } };
+    let records: Vec<Stamped> = told.into_iter().map(warning).collect();
+    session.store.append(&view.created.job, records.clone()).await.map_err(stored)?;
+    for record in &records {
+        view.apply(record).map_err(CliError::not_started)?;
+        if let Some(line) = event_line(view, record, 0) {
+            say(&line);
+        }
+    }
+    Ok(())
 }
 
 /// A job with nothing left has nothing to go on with; one that was left in the middle of nodes can't be

@@ -2,7 +2,8 @@
 use crate::{
     args::Output,
     error::{CliError, Code},
-    launch::{Launch, Prepared, prepare, prepare_from},
+    launch::{Launch, Prepared, nodetool, prepare, prepare_from},
+    preflight::Ground,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
     signals::Signals,
@@ -20,10 +21,13 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
     let session = Session::open()?;
     let transport = crate::connect::connect(&launch.ssh)?;
-    let prepared = prepare(&launch, &session, &transport).await?;
+    let mut prepared = prepare(&launch, &session, &transport).await?;
     let side_by_side = launch.order.cluster_parallel && prepared.len() > 1;
     if side_by_side {
         fits_side_by_side(&launch, prepared.len())?;
+    }
+    for job in &mut prepared {
+        look_before(&launch, &transport, job).await?;
     }
     strict_or_pause(&launch, &prepared).await?;
     let turns = Turns { launch: &launch, session: &session, transport: &transport };
@@ -46,6 +50,29 @@ fn fits_side_by_side(launch: &Launch, clusters: usize) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Where nodes may be hurt, all of them must be able to take the job. What they bear is told with the warnings.
+async fn look_before(
+    launch: &Launch,
+    transport: &Arc<Ssh>,
+    prepared: &mut Prepared,
+) -> Result<(), CliError> {
+    let created = &prepared.created;
+    if !created.policy.observes() {
+        return Ok(());
+    }
+    let nodetool = nodetool(transport, &launch.nodetool);
+    let (topology, hosts) = (&created.topology, created.hosts.as_slice());
+    let ground = Ground { transport, nodetool: &nodetool, topology, hosts };
+    let mut nodes = created.targets.clone();
+    if created.policy.ignore_down_nodes {
+        let down = ground.down();
+        nodes.retain(|node| !down.contains(node));
+    }
+    let told = ground.before_job(&nodes, &created.job.0).await?;
+    prepared.warnings.extend(told);
+    Ok(())
 }
 
 /// How long a person has to think better of it.
@@ -142,7 +169,8 @@ impl Turns<'_> {
             prepare_from(self.launch, self.session, self.transport, &seeds, &old.named).await?;
         let mut again = again.into_iter();
         match (again.next(), again.next()) {
-            (Some(new), None) => {
+            (Some(mut new), None) => {
+                look_before(self.launch, self.transport, &mut new).await?;
                 if new.costly && !old.costly {
                     strict_or_pause(self.launch, std::slice::from_ref(&new)).await?;
                 }

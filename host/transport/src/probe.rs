@@ -2,12 +2,15 @@
 use crate::{
     channel::{Input, Output, Remote},
     fault::{Fault, one_line},
-    links::{Links, Purpose},
+    links::{Link, Links, Purpose},
     remote::{self, Script, unsafe_name},
 };
 use bytes::Bytes;
 use quorate_ports::{Detaching, FaultKind, LiveAction, Probe, ProbeRequest, Sharer, Skew, Target};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::time::timeout;
 
 /// Thousands of actions that run, or of nodes that share a directory.
@@ -22,28 +25,17 @@ pub(crate) async fn probe(
     target: &Target,
     request: &ProbeRequest,
 ) -> Result<Probe, Fault> {
-    match timeout(request.timeout, look(links, target, request)).await {
-        Ok(looked) => looked,
-        Err(_) => Err(Fault::new(
-            FaultKind::TimedOut,
-            format!("the look at the node took longer than {} s", request.timeout.as_secs()),
-        )
-        .hint("is the machine overloaded, or does a directory hang (NFS)?")),
-    }
-}
-
-async fn look(links: &Links, target: &Target, request: &ProbeRequest) -> Result<Probe, Fault> {
     let root = links.options().remote_dir.as_deref();
     let script = remote::probe(&target.node, request, root)?;
     let link = links.link(&target.host).await?;
-    let told = ask(link.open(Purpose::Query).await?, script).await?;
+    let told = ask(&link, script, request.timeout).await?;
     let mut probe = read(&told)?;
     if request.thorough {
         probe.sessions = Some(link.sessions().await?);
         links.let_go(link, &target.host).await;
         let link = links.link(&target.host).await?;
         let script = remote::outlived(&target.node, root)?;
-        let told = ask(link.open(Purpose::Query).await?, script).await?;
+        let told = ask(&link, script, request.timeout).await?;
         probe.outlives = outlives(&told)?;
     }
     Ok(probe)
@@ -61,7 +53,19 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-async fn ask(mut remote: Remote, script: Script) -> Result<Told, Fault> {
+/// Runs a script. The way to the node isn't counted: many wait for their turn there.
+async fn ask(link: &Arc<Link>, script: Script, limit: Duration) -> Result<Told, Fault> {
+    match timeout(limit, run(link.open(Purpose::Query).await?, script)).await {
+        Ok(told) => told,
+        Err(_) => Err(Fault::new(
+            FaultKind::TimedOut,
+            format!("its shell did not answer within {} s", limit.as_secs()),
+        )
+        .hint("is the machine overloaded, or does a directory hang (NFS)?")),
+    }
+}
+
+async fn run(mut remote: Remote, script: Script) -> Result<Told, Fault> {
     let sent = now();
     remote.start(script, Input::Bytes(Bytes::new()));
     let mut bytes = Vec::new();
@@ -102,6 +106,7 @@ fn read(told: &Told) -> Result<Probe, Fault> {
             "user" => probe.user = value(),
             "directory" => probe.directory = value(),
             "boot" => probe.boot = Some(value()),
+            "missing" if probe.missing.contains(&value()) => {}
             "missing" => probe.missing.push(value()),
             "absent" => probe.absent.push(value()),
             "detaching" => {

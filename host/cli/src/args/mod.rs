@@ -12,7 +12,7 @@ pub(crate) use order::{GuaranteeArgs, ImpactName, OrderArgs};
 pub(crate) use show::{Colour, Output, ShowArgs};
 pub(crate) use ssh::{PasswordArgs, SshArgs};
 pub(crate) use verbs::{
-    ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, TopologyArgs, TopologyOutput,
+    ContinueArgs, DemoArgs, DoctorArgs, ExplainArgs, LogsArgs, TopologyArgs, TopologyOutput,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -51,6 +51,8 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Shows the ring: nodes, keyspaces, how many more nodes may go out; starts nothing
     Topology(Box<TopologyArgs>),
+    /// Looks at every node and says what would be in the way of a job, with the cure; starts nothing
+    Doctor(Box<DoctorArgs>),
     /// Goes on with a job: runs what wasn't started
     Continue(ContinueArgs),
 }
