@@ -1,6 +1,10 @@
 //! `continue`: takes a job up again.
 use crate::{
+<<<<<<< HEAD
     args::{ContinueArgs, PasswordArgs},
+=======
+    args::{ContinueArgs, ShowArgs},
+>>>>>>> 7ea39de (The look at a node against a real sshd: what outlives its connection and what doesn't, sessions, full and unwritable homes, one home of several nodes)
     commands,
     connect::{connect, recalled},
     error::CliError,
@@ -8,7 +12,7 @@ use crate::{
     preflight::Ground,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
-    watch::say,
+    watch::tell_record,
 };
 use quorate_journal::{ActionClose, JobView, Record, Stamped};
 use quorate_ports::{Clock, Store};
@@ -17,7 +21,6 @@ use quorate_runner::Nodetool;
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
 use quorate_transport::Ssh;
-use quorate_views::event_line;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Runs what wasn't started. Gives the exit code.
@@ -54,10 +57,15 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
             Some(strategy)
         }
     };
+<<<<<<< HEAD
     let mut ssh = recalled(&view.created.ssh)?;
     ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
     let transport = connect(&ssh)?;
     look_before(&session, &transport, &mut view).await?;
+=======
+    let transport = connect(&recalled(&view.created.ssh)?)?;
+    look_before(&session, &transport, &args.show, &mut view).await?;
+>>>>>>> 7ea39de (The look at a node against a real sshd: what outlives its connection and what doesn't, sessions, full and unwritable homes, one home of several nodes)
     let run =
         Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
     Ok(run.drive_on(vec![Begun { view, strategy, lock }]).await?.0)
@@ -67,6 +75,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
 async fn look_before(
     session: &Session,
     transport: &Arc<Ssh>,
+    show: &ShowArgs,
     view: &mut JobView,
 ) -> Result<(), CliError> {
     let policy = view.job.policy();
@@ -86,9 +95,7 @@ async fn look_before(
     session.store.append(&view.created.job, records.clone()).await.map_err(stored)?;
     for record in &records {
         view.apply(record).map_err(CliError::not_started)?;
-        if let Some(line) = event_line(view, record, 0) {
-            say(&line);
-        }
+        tell_record(show, view, record);
     }
     Ok(())
 }

@@ -327,10 +327,15 @@ impl Link {
 
     /// How many sessions the server opens at a time, counted up to as many as are used.
     pub(crate) async fn sessions(&self) -> Result<u32, Fault> {
-        let mut open = Vec::new();
+        let (mut open, mut refused) = (Vec::new(), false);
         while open.len() < CHANNELS {
             match timeout(OPENS, self.session.handle.channel_open_session()).await {
                 Ok(Ok(channel)) => open.push(channel),
+                // A channel that was just closed here may still count there.
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) if !refused => {
+                    refused = true;
+                    sleep(Duration::from_millis(100)).await;
+                }
                 Ok(Err(russh::Error::ChannelOpenFailure(_))) => break,
                 Ok(Err(_)) | Err(_) => return Err(self.broken()),
             }
