@@ -1,10 +1,19 @@
 //! The look at a node behind a real sshd.
-use crate::server::{Client, Server, target, user, wait_for};
+use crate::{
+    errors::shows,
+    server::{Client, Server, Watch, action, target, user, wait_for},
+};
 use quorate_ports::{
     Detaching, FaultKind, NodeKey, Preflight, Probe, ProbeRequest, Target, TransportError,
 };
-use quorate_transport::Sudo;
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use quorate_transport::{SshOptions, Sudo};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 fn request(thorough: bool) -> ProbeRequest {
     let programs = ["sh", "nodetool"].map(String::from).to_vec();
@@ -154,4 +163,63 @@ async fn an_account_without_a_shell_and_a_sudo_that_refuses_are_faults() {
     let error = probe(&client, false).await.unwrap_err();
     assert_eq!(error.kind, FaultKind::Sudo, "{error:?}");
     assert!(error.hint.contains("NOPASSWD"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_lacks_reads_as_expected() {
+    let user = user();
+    let known = [
+        (format!("of {user} "), "of USER "),
+        (format!("of {user};"), "of USER;"),
+        (format!("line: {user} ALL"), "line: USER ALL"),
+    ];
+    let known: Vec<(&str, &str)> = known.iter().map(|(from, to)| (from.as_str(), *to)).collect();
+    let full = "ForceCommand ulimit -f 0; trap \"\" XFSZ; eval \"$SSH_ORIGINAL_COMMAND\"";
+    let denied = "ForceCommand echo sudo: a password is required >&2; exit 1";
+    let absent = "ForceCommand PATH=/nowhere; eval \"$SSH_ORIGINAL_COMMAND\"";
+    let nothing: fn(&mut SshOptions) = |_| {};
+    let sudo: fn(&mut SshOptions) = |options| options.sudo = Some(Sudo::default());
+    let read_only: fn(&mut SshOptions) = |options| options.remote_dir = Some("/proc/none".into());
+    for (name, more, change) in [
+        ("read-only home", "", read_only),
+        ("full home", full, nothing),
+        ("sudo denied", denied, sudo),
+        ("sudo absent", absent, sudo),
+    ] {
+        let server = Server::start_with(more);
+        let client = server.ssh_with(change);
+        let error = client.act(&action(&["true"]), &Watch::default()).await.unwrap_err();
+        let home = server.node().display().to_string();
+        shows(name, &error, &[&known[..], &[(&home, "HOME")]].concat());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_nodes_are_looked_at_at_once() {
+    let server = Server::start_with("ListenAddress 0.0.0.0\nMaxStartups 300");
+    let client = Arc::new(server.ssh());
+    let nodes: Vec<Target> = (1..=100)
+        .map(|n| Target { node: NodeKey(format!("n{n}")), host: format!("127.0.1.{n}") })
+        .collect();
+    let mut took = Vec::new();
+    for round in ["a connection and `true`", "a look over it", "`true` over it", "a whole look"] {
+        let begun = Instant::now();
+        let mut asked = tokio::task::JoinSet::new();
+        for node in nodes.clone() {
+            let client = client.clone();
+            asked.spawn(async move {
+                match round {
+                    "a look over it" => client.ssh.probe(&node, &request(false)).await.map(drop),
+                    "a whole look" => client.ssh.probe(&node, &request(true)).await.map(drop),
+                    _ => client.query_at(&node.host, &["true"]).await.map(drop),
+                }
+            });
+        }
+        while let Some(result) = asked.join_next().await {
+            result.unwrap().unwrap();
+        }
+        took.push(begun.elapsed());
+        println!("100 nodes, {round}: {:.1} s", begun.elapsed().as_secs_f64());
+    }
+    assert!(took[1] < Duration::from_secs(60), "{took:?}");
 }

@@ -48,7 +48,7 @@ async fn examine(
     }
     complain(&format!("quorate: looking at {} nodes of {}", nodes.len(), topology.cluster));
     let ground = Ground { transport, nodetool, topology, hosts: &hosts };
-    let look = ground.look(&nodes, true).await;
+    let look = ground.look(&nodes, true).await?;
     let policy = Policy::default();
     let unsettled = unsettled(topology);
     let mut notes = findings(topology, &Guard::new(topology, &policy), &policy);

@@ -1,5 +1,5 @@
 //! The look at the nodes before a job: what would break it refuses it, the rest is told.
-use crate::{error::CliError, watch::complain};
+use crate::{error::CliError, logins::ready_for, watch::complain};
 use quorate_journal::TargetHost;
 use quorate_ports::{NodeKey, Target};
 use quorate_ring::{Liveness, NodeId, Topology};
@@ -40,7 +40,16 @@ impl Ground<'_> {
     }
 
     /// Looks at these nodes.
-    pub(crate) async fn look(&self, nodes: &BTreeSet<NodeId>, thorough: bool) -> Look {
+    ///
+    /// # Errors
+    /// This process may not hold so many connections.
+    pub(crate) async fn look(
+        &self,
+        nodes: &BTreeSet<NodeId>,
+        thorough: bool,
+    ) -> Result<Look, CliError> {
+        let hosts = nodes.iter().map(|id| self.hosts[id.index()].host.clone()).collect();
+        ready_for(self.transport, hosts).await?;
         let target = |id: &NodeId| {
             let TargetHost { key, host } = self.hosts[id.index()].clone();
             (*id, Target { node: key, host })
@@ -53,7 +62,7 @@ impl Ground<'_> {
         };
         let targets = nodes.iter().map(target).collect();
         let nodes = look(self.transport.clone(), targets, looking).await;
-        Look { nodes, down: self.down(), job: None }
+        Ok(Look { nodes, down: self.down(), job: None })
     }
 
     /// Looks at the nodes that a job will touch. Gives what a person should know.
@@ -68,7 +77,7 @@ impl Ground<'_> {
         if nodes.len() > 1 {
             complain(&format!("quorate: looking at {} nodes", nodes.len()));
         }
-        let look = Look { job: Some(job.to_owned()), ..self.look(nodes, false).await };
+        let look = Look { job: Some(job.to_owned()), ..self.look(nodes, false).await? };
         let found = troubles(&look);
         let keys = self.keys();
         let (breaking, bearable): (Vec<Trouble>, Vec<Trouble>) =

@@ -1,10 +1,6 @@
 //! `continue`: takes a job up again.
 use crate::{
-<<<<<<< HEAD
-    args::{ContinueArgs, PasswordArgs},
-=======
-    args::{ContinueArgs, ShowArgs},
->>>>>>> 7ea39de (The look at a node against a real sshd: what outlives its connection and what doesn't, sessions, full and unwritable homes, one home of several nodes)
+    args::{ContinueArgs, PasswordArgs, ShowArgs},
     commands,
     connect::{connect, recalled},
     error::CliError,
@@ -57,15 +53,10 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
             Some(strategy)
         }
     };
-<<<<<<< HEAD
     let mut ssh = recalled(&view.created.ssh)?;
     ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
     let transport = connect(&ssh)?;
-    look_before(&session, &transport, &mut view).await?;
-=======
-    let transport = connect(&recalled(&view.created.ssh)?)?;
     look_before(&session, &transport, &args.show, &mut view).await?;
->>>>>>> 7ea39de (The look at a node against a real sshd: what outlives its connection and what doesn't, sessions, full and unwritable homes, one home of several nodes)
     let run =
         Run { session: &session, transport, command, stop_after: args.stop_after, show: args.show };
     Ok(run.drive_on(vec![Begun { view, strategy, lock }]).await?.0)
