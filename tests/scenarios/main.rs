@@ -3,6 +3,7 @@
 
 mod clusters;
 mod cstar;
+mod doctor;
 mod errors;
 mod faults;
 mod garbage;

@@ -13,6 +13,7 @@ mod jumps;
 mod kinds;
 mod logins;
 mod passwords;
+mod preflight;
 mod queries;
 mod server;
 mod sudo;

@@ -70,11 +70,18 @@ pub(crate) async fn ready(transport: &Ssh, jobs: &[Begun]) -> Result<(), CliErro
             job.view.created.targets.iter().map(|id| job.view.hosts[id.index()].host.as_str())
         })
         .collect();
+    ready_for(transport, hosts.into_iter().map(str::to_owned).collect()).await
+}
+
+/// The same for these hosts.
+///
+/// # Errors
+/// As [`ready`].
+pub(crate) async fn ready_for(transport: &Ssh, hosts: Vec<String>) -> Result<(), CliError> {
     // It was raised as far as it goes.
     if let Ok((limit, _)) = rlimit::Resource::NOFILE.get() {
         enough(hosts.len() as u64, limit)?;
     }
-    let hosts: Vec<String> = hosts.into_iter().map(str::to_owned).collect();
     transport.unlock(&hosts).await;
     Ok(())
 }

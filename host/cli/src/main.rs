@@ -9,6 +9,7 @@ mod commands;
 mod completions;
 mod connect;
 mod demo;
+mod doctor;
 mod error;
 mod explain;
 mod inventory;
@@ -21,6 +22,7 @@ mod par;
 mod plan;
 mod plugin_args;
 mod policy;
+mod preflight;
 mod program;
 mod prompt;
 mod reach;
@@ -89,6 +91,7 @@ fn raise_descriptor_limit() {
 
 async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
     let program = Program::of(&words);
+    let words = program.spelled_out(words);
     let mut cli =
         Cli::command().name(program.name()).subcommand_required(true).arg_required_else_help(true);
     // Components are looked at only where a command, or the list of them, is asked for.
@@ -156,6 +159,7 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         Verb::Logs(args) => jobs::logs(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Topology(args) => topology::topology(*args).await,
+        Verb::Doctor(args) => doctor::doctor(*args).await,
         Verb::Continue(args) => resume::resume(args).await,
         Verb::CleanupJobs(args) => cleanup::cleanup(args).await,
         Verb::Completions(args) => completions::completions(args, tree),

@@ -6,19 +6,21 @@ use crate::{
     error::CliError,
     jmx, jobs,
     par::through,
+    preflight::Ground,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
     variables::{NodeVariables, Variables},
-    watch::complain,
+    watch::{complain, tell_record},
 };
-use quorate_journal::{ActionClose, JobView, Place};
-use quorate_ports::Clock;
-use quorate_runner::TakeUp;
+use quorate_journal::{ActionClose, JobView, Place, Record, Stamped};
+use quorate_ports::{Clock, Store};
+use quorate_ring::NodeId;
+use quorate_runner::{Nodetool, NodetoolCall, TakeUp};
 use quorate_schedule::Phase;
 use quorate_store::JobLock;
 use quorate_transport::Ssh;
 use quorate_views::duration;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 /// Runs what wasn't started. Gives the exit code.
 pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
@@ -26,7 +28,7 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     let session = Session::open()?;
     let job = session.store.find(&args.job).map_err(stored)?;
     let lock = JobLock::take(&session.home, &job).map_err(stored)?;
-    let view = jobs::view(&session, &job)?;
+    let mut view = jobs::view(&session, &job)?;
     let age = SystemClock.now().saturating_sub(view.created_at);
     if let Some(most) = args.max_job_age.filter(|most| age > *most) {
         let (age, most) = (duration(age), duration(most));
@@ -63,14 +65,16 @@ pub(crate) async fn resume(args: ContinueArgs) -> Result<u8, CliError> {
     };
     let given = args.variables.hosts_variables.as_deref();
     let mut ssh = recalled(&view.created.ssh)?;
-    ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password };
+    ssh.password = PasswordArgs { needed: ssh.password.needed, ..args.password.clone() };
     let transport = connect(&ssh)?;
     let variables = variables(given, &view, &transport).await?;
     let mut call = jmx::call(&jmx::recalled(&view.created.nodetool, &args.call)?)?;
     call.from_here = matches!(view.created.place, Place::Here { nodetool: true, .. });
+    look_before(&session, &transport, &call, &args, &mut view).await?;
     let run = Run {
         session: &session,
         transport: through(&transport, &view.created.place, &session)?,
+        ssh: transport,
         command,
         take_up: TakeUp { stop_after: args.stop_after, retry_failed: args.retry_failed },
         show: args.show,
@@ -96,6 +100,39 @@ async fn variables(
     let of_nodes = variables.of_nodes(transport, view.job.topology(), &view.hosts).await?;
     variables.all_used()?;
     Ok(of_nodes)
+}
+
+/// Where nodes may be hurt, those that weren't started must be able to take the job.
+async fn look_before(
+    session: &Session,
+    transport: &Arc<Ssh>,
+    call: &NodetoolCall,
+    args: &ContinueArgs,
+    view: &mut JobView,
+) -> Result<(), CliError> {
+    let policy = view.job.policy();
+    // What runs here needs nothing on the nodes but what looks at them.
+    if !policy.observes() || view.created.place != Place::Node {
+        return Ok(());
+    }
+    let limit = Duration::from_millis(policy.nodetool_timeout_ms);
+    let nodetool = Nodetool::new(transport.clone(), call.clone(), limit);
+    let (topology, hosts) = (view.job.topology(), view.hosts.as_slice());
+    let ground = Ground { transport, nodetool: &nodetool, topology, hosts };
+    let down = if policy.ignore_down_nodes { ground.down() } else { BTreeSet::new() };
+    let runs =
+        |phase: Phase| phase == Phase::Waiting || args.retry_failed && phase == Phase::Failed;
+    let waits = |id: &NodeId| runs(view.job.nodes()[id].phase) && !down.contains(id);
+    let nodes: BTreeSet<NodeId> = view.job.nodes().keys().copied().filter(waits).collect();
+    let told = ground.before_job(&nodes, &view.created.job.0).await?;
+    let warning = |text| Stamped { at: SystemClock.now(), record: Record::Warning { text } };
+    let records: Vec<Stamped> = told.into_iter().map(warning).collect();
+    session.store.append(&view.created.job, records.clone()).await.map_err(stored)?;
+    for record in &records {
+        view.apply(record).map_err(CliError::not_started)?;
+        tell_record(&args.show, view, record);
+    }
+    Ok(())
 }
 
 /// A job with nothing left has nothing to go on with; one that was left in the middle of nodes can't be

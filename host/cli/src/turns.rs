@@ -4,12 +4,13 @@ use crate::{
     error::{CliError, Code},
     launch::{Launch, Prepared, prepare, prepare_from},
     par::through,
+    preflight::Ground,
     run::{Begun, Run},
     session::{Session, SystemClock, stored},
     signals::Signals,
     watch::{say, tell_record},
 };
-use quorate_journal::{JobView, Record, Stamped};
+use quorate_journal::{JobView, Place, Record, Stamped};
 use quorate_ports::{Clock, Store, Transport};
 use quorate_runner::TakeUp;
 use quorate_schedule::Phase;
@@ -22,10 +23,13 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
     let session = Session::open()?;
     let transport = crate::connect::connect(&launch.ssh)?;
-    let prepared = prepare(&launch, &session, &transport).await?;
+    let mut prepared = prepare(&launch, &session, &transport).await?;
     let side_by_side = launch.order.cluster_parallel && prepared.len() > 1;
     if side_by_side {
         fits_side_by_side(&launch, prepared.len())?;
+    }
+    for job in &mut prepared {
+        look_before(&launch, &session, &transport, job).await?;
     }
     strict_or_pause(&launch, &prepared).await?;
     let through = through(&transport, &launch.place, &session)?;
@@ -49,6 +53,31 @@ fn fits_side_by_side(launch: &Launch, clusters: usize) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Where nodes may be hurt, all of them must be able to take the job. What they bear is told with the warnings.
+async fn look_before(
+    launch: &Launch,
+    session: &Session,
+    transport: &Arc<Ssh>,
+    prepared: &mut Prepared,
+) -> Result<(), CliError> {
+    let created = &prepared.created;
+    // What runs here needs nothing on the nodes but what looks at them.
+    if !created.policy.observes() || created.place != Place::Node {
+        return Ok(());
+    }
+    let nodetool = launch.nodetool(session, transport)?;
+    let (topology, hosts) = (&created.topology, created.hosts.as_slice());
+    let ground = Ground { transport, nodetool: &nodetool, topology, hosts };
+    let mut nodes = created.targets.clone();
+    if created.policy.ignore_down_nodes {
+        let down = ground.down();
+        nodes.retain(|node| !down.contains(node));
+    }
+    let told = ground.before_job(&nodes, &created.job.0).await?;
+    prepared.warnings.extend(told);
+    Ok(())
 }
 
 /// How long a person has to think better of it.
@@ -147,7 +176,8 @@ impl Turns<'_> {
             prepare_from(self.launch, self.session, self.transport, &seeds, &old.named).await?;
         let mut again = again.into_iter();
         match (again.next(), again.next()) {
-            (Some(new), None) => {
+            (Some(mut new), None) => {
+                look_before(self.launch, self.session, self.transport, &mut new).await?;
                 if new.costly && !old.costly {
                     strict_or_pause(self.launch, std::slice::from_ref(&new)).await?;
                 }
@@ -184,6 +214,7 @@ impl Turns<'_> {
     fn run(&self, stop_after: Option<u32>) -> Run<'_> {
         Run {
             session: self.session,
+            ssh: self.transport.clone(),
             transport: self.through.clone(),
             command: self.launch.command.clone(),
             take_up: TakeUp { stop_after, ..TakeUp::default() },

@@ -3,6 +3,7 @@
 mod clock;
 mod command;
 mod outputs;
+mod preflight;
 mod private;
 mod store;
 mod strategy;
@@ -14,9 +15,10 @@ pub use command::{
     LogLevel, OnLost, RunEnd, RunInput, Work, WorkKind,
 };
 pub use outputs::{NodeOutput, Outputs, OutputsError, Stream};
+pub use preflight::{Preflight, ProbeRequest};
 pub use private::{PrivateFile, Secret};
 pub use quorate_journal::{ActionId, Exit};
-pub use quorate_schedule::{JobId, NodeKey};
+pub use quorate_schedule::{Detaching, JobId, LiveAction, NodeKey, Probe, Sharer, Skew};
 pub use store::{Store, StoreError};
 pub use strategy::StrategyHost;
 pub use transport::{

@@ -9,6 +9,7 @@ mod here;
 mod journal;
 mod nodetool;
 mod older;
+mod preflight;
 mod rounds;
 mod strategy;
 
@@ -16,4 +17,5 @@ pub use discover::{DiscoverError, Discovered, GivenReplications, discover};
 pub use drive::{Deps, RunnerError, Stop, TakeUp, drive};
 pub use journal::Live;
 pub use nodetool::{JmxPassword, JmxUser, Nodetool, NodetoolCall, NodetoolError, Trouble};
+pub use preflight::{Looking, look};
 pub use strategy::{groups, strategy_view};

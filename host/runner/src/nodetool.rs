@@ -236,6 +236,11 @@ impl Nodetool {
         Self { transport, call, timeout }
     }
 
+    /// The program that is called.
+    pub fn program(&self) -> &str {
+        &self.call.program
+    }
+
     /// How it is called.
     pub fn call(&self) -> &NodetoolCall {
         &self.call

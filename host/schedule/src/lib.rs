@@ -14,12 +14,14 @@ mod names;
 mod observe;
 mod order;
 mod policy;
+mod preflight;
 mod proposal;
 mod reason;
 mod sets;
 mod state;
 mod strategy;
 mod transition;
+mod troubles;
 mod waves;
 
 pub use gates::{GateFailure, judge};
@@ -29,8 +31,12 @@ pub use level::{Level, UnknownLevel};
 pub use names::{JobId, NodeKey};
 pub use observe::{Round, SchemaView, SelfAnswer, SelfView, View, observers};
 pub use policy::{FailureBudget, GatePolicy, Guarantee, Impact, MaxOut, Policy, Strategy};
+pub use preflight::{
+    Checked, Detaching, LiveAction, Look, NoVersion, Probe, Sharer, Skew, Unreached, UnreachedKind,
+};
 pub use proposal::{Group, Proposed};
 pub use reason::{OutCause, Reason, SetReason};
 pub use sets::Family;
 pub use transition::{Outcome, StopCause, Transition};
+pub use troubles::{Trouble, TroubleKind, troubles};
 pub use waves::{Bound, Limit, Waves};

@@ -28,6 +28,7 @@ mod local;
 mod login;
 mod options;
 mod place;
+mod probe;
 mod proxied;
 mod query;
 mod quote;

@@ -255,6 +255,20 @@ fn files(options: &SshOptions) -> Result<Vec<ConfigFile>, Fault> {
     }
 }
 
+impl Links {
+    /// Lets go of a connection: the next one who asks for the host gets a new one, and it ends with its last user.
+    pub(crate) async fn let_go(&self, link: Arc<Link>, host: &str) {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.entry(host.to_owned()).or_default().clone()
+        };
+        let mut state = slot.state.lock().await;
+        if state.link.as_ref().is_some_and(|known| Arc::ptr_eq(known, &link)) {
+            state.link = None;
+        }
+    }
+}
+
 impl Link {
     fn new(links: &Links, session: Session, config: HostConfig) -> Self {
         Self {
@@ -309,6 +323,29 @@ impl Link {
             ))
             .hint("is the host up, and does a firewall between the two let the port through?")),
         }
+    }
+
+    /// How many sessions the server opens at a time, counted up to as many as are used.
+    pub(crate) async fn sessions(&self) -> Result<u32, Fault> {
+        let (mut open, mut refused) = (Vec::new(), false);
+        while open.len() < CHANNELS {
+            match timeout(OPENS, self.session.handle.channel_open_session()).await {
+                Ok(Ok(channel)) => open.push(channel),
+                // A channel that was just closed here may still count there.
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) if !refused => {
+                    refused = true;
+                    sleep(Duration::from_millis(100)).await;
+                }
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) => break,
+                Ok(Err(_)) | Err(_) => return Err(self.broken()),
+            }
+        }
+        let count = open.len();
+        for channel in open {
+            // An error means that the session has ended, and the channel with it.
+            let _ = channel.close().await;
+        }
+        Ok(count as u32)
     }
 
     fn is_usable(&self) -> bool {

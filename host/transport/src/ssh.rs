@@ -1,8 +1,8 @@
 //! The transport.
-use crate::{act, fault::Fault, links::Links, options::SshOptions, place::Place, query};
+use crate::{act, fault::Fault, links::Links, options::SshOptions, place::Place, probe, query};
 use quorate_ports::{
-    Action, ActionEnd, ActionId, ActionWatch, Answer, BoxFuture, Query, Target, Transport,
-    TransportError,
+    Action, ActionEnd, ActionId, ActionWatch, Answer, BoxFuture, Preflight, Probe, ProbeRequest,
+    Query, Target, Transport, TransportError,
 };
 
 /// Nodes over SSH. Its connections end when it is dropped; actions that run on nodes don't.
@@ -81,6 +81,18 @@ impl Transport for Ssh {
         id: &'a ActionId,
     ) -> BoxFuture<'a, Result<(), TransportError>> {
         Box::pin(async move { act::forget(&self.place(target), id).await.map_err(at(target)) })
+    }
+}
+
+impl Preflight for Ssh {
+    fn probe<'a>(
+        &'a self,
+        target: &'a Target,
+        request: &'a ProbeRequest,
+    ) -> BoxFuture<'a, Result<Probe, TransportError>> {
+        Box::pin(async move {
+            probe::probe(&self.links, target, request).await.map_err(|fault| fault.at(&target.host))
+        })
     }
 }
 

@@ -16,7 +16,13 @@ pub fn findings(topology: &Topology, guard: &Guard, policy: &Policy) -> Vec<Stri
     found.extend(system_auth(topology, policy));
     found.extend(simple_in_several(topology, policy));
     found.extend(topology.doubts.iter().map(|doubt| doubt.text(topology)));
-    found.extend(not_up(topology));
+    found.extend(unsettled(topology));
+    found
+}
+
+/// Who isn't up, and schemas that differ: what may pass by itself.
+pub fn unsettled(topology: &Topology) -> Vec<String> {
+    let mut found: Vec<String> = not_up(topology).into_iter().collect();
     found.extend(schema(topology));
     found
 }

@@ -3,6 +3,7 @@
 
 mod board;
 mod cells;
+mod doctor;
 mod events;
 mod findings;
 mod lines;
@@ -18,11 +19,12 @@ mod topology;
 
 pub use board::{Board, Glance, board_summary};
 pub use cells::{Cell, cell};
+pub use doctor::{DoctorView, trouble_line};
 pub use events::{
     ErrorView, asked_json, ended_json, error_json, event_json, not_begun_json, output_json,
     waiting_json,
 };
-pub use findings::findings;
+pub use findings::{findings, unsettled};
 pub use lines::{event_line, waiting_lines};
 pub use output::{OutputLine, OutputLines};
 pub use paint::Paint;

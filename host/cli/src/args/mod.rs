@@ -18,8 +18,8 @@ pub(crate) use shorthand::Shorthand;
 pub(crate) use show::{Colour, Output, ShowArgs};
 pub(crate) use ssh::{PasswordArgs, SshArgs};
 pub(crate) use verbs::{
-    CleanupArgs, CompletionsArgs, ContinueArgs, DemoArgs, ExplainArgs, LogsArgs, ManArgs,
-    ShellName, TopologyArgs, TopologyOutput,
+    CleanupArgs, CompletionsArgs, ContinueArgs, DemoArgs, DoctorArgs, ExplainArgs, LogsArgs,
+    ManArgs, ShellName, TopologyArgs, TopologyOutput,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Shows the ring: nodes, keyspaces, how many more nodes may go out; starts nothing
     Topology(Box<TopologyArgs>),
+    /// Looks at every node and says what would be in the way of a job, with the cure; starts nothing
+    Doctor(Box<DoctorArgs>),
     /// Goes on with a job: runs what wasn't started
     Continue(ContinueArgs),
     /// Removes what is kept of old jobs that have ended

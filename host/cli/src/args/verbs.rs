@@ -78,6 +78,19 @@ pub(crate) enum TopologyOutput {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) hosts: HostSpec,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) nodetool: NodetoolArgs,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The job's id, or how it begins
     pub(crate) job: String,

@@ -12,6 +12,28 @@ pub(crate) fn key(id: &ActionId) -> String {
     format!("{}/{}", short(safe(&id.job.0)), short(name))
 }
 
+/// A part of a name on its own: another node's key, as a file.
+pub(super) fn safe_name(text: &str) -> String {
+    short(safe(text))
+}
+
+/// What a name stood for; of one that was cut, as much as is left.
+pub(crate) fn unsafe_name(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = match (first, tail) {
+            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|code| u8::from_str_radix(code, 16).ok()),
+            _ => None,
+        };
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn safe(text: &str) -> String {
     let mut name = String::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
@@ -76,6 +98,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_tells_what_it_stood_for() {
+        for text in ["10.0.0.1", "fe80::1", "a b", "é", "%2F", "-x"] {
+            assert_eq!(unsafe_name(&safe_name(text)), text);
+        }
+        assert_eq!(unsafe_name("a%2"), "a%2");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod private;
 
 use crate::{fault::Fault, quote};
 use bytes::Bytes;
-use quorate_ports::{ActionId, FaultKind, Query};
+use quorate_ports::{ActionId, FaultKind, NodeKey, ProbeRequest, Query};
 use std::{
     fmt,
     hash::{BuildHasher, Hasher, RandomState},
@@ -18,7 +18,7 @@ use std::{
 };
 
 pub(crate) use bundle::bundle;
-pub(crate) use key::key;
+pub(crate) use key::{key, unsafe_name};
 
 /// Runs the first line of the standard input.
 pub(crate) const READ: &str = r#"IFS= read -r c && eval "$c""#;
@@ -31,6 +31,8 @@ static ATTACH: LazyLock<String> = LazyLock::new(|| stripped(include_str!("attach
 static STREAM: LazyLock<String> = LazyLock::new(|| stripped(include_str!("stream.sh")));
 static FORGET: LazyLock<String> = LazyLock::new(|| stripped(include_str!("forget.sh")));
 static PRIVATE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("private.sh")));
+static PROBE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("probe.sh")));
+static OUTLIVED: LazyLock<String> = LazyLock::new(|| stripped(include_str!("outlived.sh")));
 static QUERY: LazyLock<String> = LazyLock::new(|| stripped(include_str!("query.sh")));
 
 /// The text that a [`LOADER`] reads.
@@ -100,6 +102,31 @@ pub(crate) fn query(query: &Query, root: Option<&str>) -> Result<Script, Fault> 
         text.extend_from_slice(file.bytes.expose());
     }
     Ok(Script { text: text.into(), marks_stderr: true, ..script })
+}
+
+/// Looks at the node. `nap` leaves something running that [`outlived`] asks for.
+pub(crate) fn probe(
+    node: &NodeKey,
+    request: &ProbeRequest,
+    root: Option<&str>,
+) -> Result<Script, Fault> {
+    let words: Result<Vec<_>, _> =
+        request.programs.iter().map(|program| quote::word("a program's name", program)).collect();
+    let given = format!(
+        "{} key= run={} me={} nap={}\nset -- {}\n",
+        directory(root)?,
+        quote::word("the look's name", &request.look)?,
+        quote::word("the node's key", &key::safe_name(&node.0))?,
+        u8::from(request.thorough).to_string().trim_start_matches('0'),
+        words?.join(" ")
+    );
+    Ok(script(&given, &[&PRELUDE, &PROBE]))
+}
+
+/// Asks whether what a probe left running is still there.
+pub(crate) fn outlived(node: &NodeKey, root: Option<&str>) -> Result<Script, Fault> {
+    let me = quote::word("the node's key", &key::safe_name(&node.0))?;
+    Ok(script(&format!("{} key= me={me}\n", directory(root)?), &[&PRELUDE, &OUTLIVED]))
 }
 
 fn place(id: &ActionId, root: Option<&str>) -> Result<String, Fault> {

@@ -12,6 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[path = "probe_tests.rs"]
+mod probe;
+
 #[path = "sudo_tests.rs"]
 mod sudo;
 
@@ -44,8 +47,9 @@ fn nodes() -> Vec<Node> {
         let path = match shell {
             "busybox" => {
                 for applet in [
-                    "sh", "cat", "chmod", "dd", "ls", "mkdir", "mv", "rm", "seq", "setsid",
-                    "sleep", "tail", "touch", "tr", "wc", "env", "true", "printf", "stat",
+                    "sh", "cat", "date", "df", "id", "chmod", "dd", "ls", "mkdir", "mv", "rm",
+                    "seq", "setsid", "sleep", "tail", "touch", "tr", "wc", "env", "true", "printf",
+                    "stat",
                 ] {
                     symlink(&program, bin.join(applet)).unwrap();
                 }
