@@ -26,6 +26,10 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
         ("QUORATE_JOB", action.id.job.0.clone()),
         ("QUORATE_ACTION", action.id.to_string()),
     ];
+    if action.env.iter().any(|(name, _)| name == "PATH") {
+        // What starts a session of its own is found by ours.
+        head.push_str("set -- \"$1\" \"$2\" \"${3:+$(command -v \"$3\")}\"\n");
+    }
     let given = action.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
     // Ours last: what a script is told about itself is true.
     for (name, value) in given.chain(own) {
@@ -35,16 +39,15 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
             quote::word(&format!("the variable {name}"), &value)?
         ));
     }
-    if let Program::Argv(argv) = &action.program
-        && let Some(name) = argv.first()
-    {
-        // The shell would say it too, but as a fault of this file.
-        let name = quote::word("the program", name)?;
+    if let Some(name) = first_word(&action.program) {
+        // What starts the session would say it too, in its own words and with a status of its own.
+        let name = quote::word("the program", &name)?;
         head.push_str(&format!(
             "command -v {name} >/dev/null 2>&1 || {{ printf '%s: not found\\n' {name} >&2; exit 127; }}\n"
         ));
     }
-    head.push_str(&format!("exec {program}\n}}\n"));
+    // $3 starts a session of its own, if anything does.
+    head.push_str(&format!("exec ${{3:+\"$3\"}} {program}\n}}\n"));
     let mut stage = String::from("stage() {\n");
     if let Some(text) = text {
         stage.push_str(&format!(
@@ -114,6 +117,17 @@ fn program<'a>(
             }
             Ok((words, Some(text)))
         }
+    }
+}
+
+/// The program that has to be there, apart from `sh`.
+fn first_word(program: &Program) -> Option<String> {
+    match program {
+        Program::Argv(argv) => argv.first().cloned(),
+        Program::Script { text, interpreter, .. } if interpreter.is_empty() => {
+            shebang(text)?.into_iter().next()
+        }
+        Program::Script { interpreter, .. } => Some(interpreter.clone()),
     }
 }
 

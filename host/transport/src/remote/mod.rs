@@ -66,7 +66,12 @@ pub(crate) fn start(
     bytes: usize,
     from: Offsets,
 ) -> Result<Script, Fault> {
-    let given = format!("{}bytes={bytes} out={} err={}\n", place(id, root)?, from.out, from.err);
+    let given = format!(
+        "mask=$(umask)\n{}bytes={bytes} out={} err={}\n",
+        place(id, root)?,
+        from.out,
+        from.err
+    );
     Ok(script(&given, &[&PRELUDE, &START, &STREAM]))
 }
 

@@ -1,9 +1,13 @@
 # Stages the bundle that follows on standard input and starts its supervisor, unless the action has
-# been claimed before. Given beside the prelude's: bytes, the bundle's size.
-said=$({ mkdir -p "$dir" && chmod 700 "$dir"; } 2>&1) || fault "$dir: $said"
+# been claimed before. Given beside the prelude's: bytes, the bundle's size, and mask, the account's.
+# Processes are what a short action costs: a directory that is made here has the right mode at once.
+there=
+[ ! -d "$dir" ] || there=1
+said=$(mkdir -p "$dir" 2>&1) || fault "$dir: $said"
+[ -z "$there" ] || said=$(chmod 700 "$dir" 2>&1) || fault "$dir: $said"
 if [ ! -d "$dir/run" ]; then
   bundle=$dir/bundle.$$
-  said=$({ cat >"$bundle"; } 2>&1) || {
+  said=$(cat 2>&1 >"$bundle") || {
     rm -f "$bundle"
     fault "$dir: $said"
   }
@@ -32,7 +36,7 @@ if [ ! -d "$dir/run" ]; then
   # The supervisor closes its output once the claim is decided: this returns then.
   said=$(
     [ -n "$apart" ] || set -m
-    $apart sh "$bundle" supervise "$dir" "$mask" "$apart" 2>&1 &
+    $apart sh "$bundle" "$dir" "$mask" "$apart" 2>&1 &
   )
   case $said in
   claimed | attached) ;;

@@ -31,10 +31,15 @@ while :; do
   # Looked for before the sizes: what was printed before the end is in them.
   ended=
   [ -f status ] && ended=1
-  set -- $(ls -ln err out 2>/dev/null)
-  new_err=${5:-}
-  while [ $# -gt 0 ] && [ "$1" != err ]; do shift; done
-  new_out=${6:-}
+  if [ "$out$err" = 00 ] && [ -f out ] && [ -f err ] && [ ! -s out ] && [ ! -s err ]; then
+    # Nothing so far: no process is needed to see that.
+    new_out=0 new_err=0
+  else
+    set -- $(ls -ln err out 2>/dev/null)
+    new_err=${5:-}
+    while [ $# -gt 0 ] && [ "$1" != err ]; do shift; done
+    new_out=${6:-}
+  fi
   if [ -z "$new_err" ] || [ -z "$new_out" ]; then
     say "lost its files are gone from $dir"
     exit 0
@@ -61,8 +66,9 @@ while :; do
     exit 0
   fi
   [ -z "$more" ] || continue
-  if [ "$polls" -le 15 ]; then
-    pause=0.02
+  # Each look costs the node processes: many short actions begin with few looks, long ones end up with one a second.
+  if [ "$polls" -le 2 ]; then
+    pause=0.03
   elif [ "$quiet" -le 10 ]; then
     pause=0.1
   elif [ "$quiet" -le 20 ]; then
@@ -71,7 +77,7 @@ while :; do
     pause=1
     # Writing is how this loop learns that nobody listens any more.
     [ $((quiet % 5)) -ne 0 ] || say beat
-    if ! supervised && [ ! -f status ] && { [ -f pid ] || [ "$quiet" -gt 35 ]; }; then
+    if ! supervised && [ ! -f status ] && { [ -s pid ] || [ "$quiet" -gt 35 ]; }; then
       say "lost its supervisor is gone (killed, or the node was restarted) and left no status"
       exit 0
     fi
