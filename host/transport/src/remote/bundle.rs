@@ -10,12 +10,21 @@ static SUPERVISE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("sup
 /// Where the program finds its private files: a parameter of `launch`.
 const PRIVATE: &str = "\"$2\"";
 
+/// An action as it travels.
+#[derive(Clone)]
+pub(crate) struct Bundle {
+    /// All of it. It may hold secrets.
+    pub(crate) bytes: Bytes,
+    /// The same, where it is nothing but a script.
+    pub(crate) text: Option<String>,
+}
+
 /// An action as a shell script; its private files and its standard input as raw bytes behind it. `grace` is between SIGTERM and
 /// SIGKILL.
 ///
 /// # Errors
 /// What no program can be given: NUL bytes, no program at all, a variable whose name no shell takes.
-pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
+pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bundle, Fault> {
     private::check(&action.private)?;
     let (program, text) = program(&action.program, &action.private)?;
     let mut head = String::from("#!/bin/sh\n");
@@ -61,13 +70,16 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
     loop {
         let unpack = unpack(action, end);
         let text = format!("{head}{stage}{unpack}{tail}");
-        if end == text.len() || unpack.is_empty() {
+        if unpack.is_empty() {
+            return Ok(Bundle { bytes: text.clone().into(), text: Some(text) });
+        }
+        if end == text.len() {
             let mut bytes = text.into_bytes();
             for file in &action.private {
                 bytes.extend_from_slice(file.bytes.expose());
             }
             bytes.extend_from_slice(&action.stdin);
-            return Ok(bytes.into());
+            return Ok(Bundle { bytes: bytes.into(), text: None });
         }
         end = text.len();
     }
@@ -222,19 +234,21 @@ mod tests {
         assert_eq!(program(&script("python3"), &[]).unwrap().0, "'python3' \"$1\" 'a b'");
     }
 
+    fn failed(action: &Action) -> Fault {
+        bundle(action, Duration::from_secs(1)).err().unwrap()
+    }
+
     #[test]
     fn what_cannot_be_passed_is_refused_without_showing_values() {
         let mut bad = action(Program::Argv(vec!["true".into()]));
         for name in ["", "1A", "A-B", "A B", "A=B", "Ä"] {
             bad.env = vec![(name.into(), "SECRET".into())];
-            let fault = bundle(&bad, Duration::from_secs(1)).unwrap_err();
+            let fault = failed(&bad);
             assert_eq!(fault.kind, FaultKind::Configuration);
             assert!(!format!("{fault:?}").contains("SECRET"));
         }
         bad.env = vec![("A".into(), "SECRET\0".into())];
-        assert!(
-            !format!("{:?}", bundle(&bad, Duration::from_secs(1)).unwrap_err()).contains("SECRET")
-        );
-        assert!(bundle(&action(Program::Argv(vec![])), Duration::from_secs(1)).is_err());
+        assert!(!format!("{:?}", failed(&bad)).contains("SECRET"));
+        failed(&action(Program::Argv(vec![])));
     }
 }

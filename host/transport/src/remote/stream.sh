@@ -1,5 +1,5 @@
 # Sends what the action prints from the byte offsets given (out, err) until it has ended. ls -ln is the
-# one way to a size that POSIX has and that doesn't read the file.
+# one way to a size that POSIX has and that doesn't read the file. Standard input is at 3.
 unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
 LC_ALL=C
 export LC_ALL
@@ -63,7 +63,7 @@ while :; do
     read -r line <status
     set -- $line
     say "status $1 $2"
-    exit 0
+    break
   fi
   [ -z "$more" ] || continue
   # Each look costs the node processes: many short actions begin with few looks, long ones end up with one a second.
@@ -84,3 +84,5 @@ while :; do
   fi
   sleep "$pause" 2>/dev/null || sleep 1
 done
+# The end is told, and whoever listens may say on the same channel that it is written down.
+IFS= read -r word <&3 && [ "$word" = forget ] || exit 0
