@@ -6,7 +6,7 @@ use crate::{
     frames::{Ended, Frame, Frames},
     links::Purpose,
     place::Place,
-    remote::{self, Offsets},
+    remote::{self, Bundle, Offsets},
 };
 use bytes::Bytes;
 use quorate_ports::{Action, ActionEnd, ActionId, ActionWatch, Exit, FaultKind, Stream};
@@ -18,6 +18,8 @@ const ATTEMPTS: u32 = 3;
 /// Without anything from the node, not even a beat (every 5 s or so), the attachment is given up and made anew;
 /// unless the node still takes input, which may be long and the way narrow.
 const SILENCE: Duration = Duration::from_secs(90);
+/// For the removal of an action's files on the channel that it was followed on.
+const LINGERING: Duration = Duration::from_secs(10);
 /// Kept of what the scripts print on standard error, for errors.
 const WORDS: usize = 2048;
 
@@ -125,7 +127,7 @@ impl Progress {
 async fn attachment(
     place: &Place<'_>,
     action: &Action,
-    bundle: &Bytes,
+    bundle: &Bundle,
     progress: &mut Progress,
     watch: &dyn ActionWatch,
 ) -> Result<ActionEnd, Stop> {
@@ -138,17 +140,21 @@ async fn attachment(
     let mut remote =
         reached.open(Purpose::Attachment).await.map_err(|fault| progress.unopened(fault))?;
     let root = place.root();
-    let (script, input) = match progress.claimed {
-        true => (remote::attach(&action.id, root, progress.delivered), Input::Bytes(Bytes::new())),
-        false => (
-            remote::start(&action.id, root, bundle.len(), progress.delivered),
-            Input::Bytes(bundle.clone()),
-        ),
+    let from = progress.delivered;
+    let started = match progress.claimed {
+        true => remote::attach(&action.id, root, from).map(|script| (script, None)),
+        false => remote::start(&action.id, root, bundle, from),
     };
+    let (script, behind) = started.map_err(Stop::Final)?;
     let first = !progress.sent;
-    remote.start(script.map_err(Stop::Final)?, input);
+    let stays = behind.is_none();
+    remote.start(script, behind.map_or(Input::Open, Input::Bytes));
     progress.sent = true;
-    follow(place, &mut remote, first, progress, watch).await
+    let end = follow(place, &mut remote, first, progress, watch).await?;
+    if stays && matches!(end, ActionEnd::Exited(_) | ActionEnd::TimedOut { .. }) {
+        place.lingering().keep(&action.id, remote);
+    }
+    Ok(end)
 }
 
 /// Reads what an attachment prints.
@@ -286,6 +292,16 @@ fn unfit(place: &Place<'_>, why: &str) -> Fault {
 
 /// Removes what an ended action left.
 pub(crate) async fn forget(place: &Place<'_>, id: &ActionId) -> Result<(), Fault> {
+    if let Some(mut remote) = place.lingering().take(id) {
+        let asked = async {
+            remote.send(remote::FORGET_LINE).await?;
+            forgotten(&mut remote, id).await
+        };
+        // Whatever went wrong, a channel of its own tells.
+        if let Ok(Ok(())) = timeout(LINGERING, asked).await {
+            return Ok(());
+        }
+    }
     let mut tries = ATTEMPTS;
     loop {
         tries -= 1;
@@ -305,6 +321,11 @@ pub(crate) async fn forget(place: &Place<'_>, id: &ActionId) -> Result<(), Fault
 async fn forget_once(place: &Place<'_>, id: &ActionId) -> Result<(), Fault> {
     let mut remote = place.reach().await?.open(Purpose::Query).await?;
     remote.start(remote::forget(id, place.root())?, Input::Bytes(Bytes::new()));
+    forgotten(&mut remote, id).await
+}
+
+/// Reads what the removal of an action's files prints.
+async fn forgotten(remote: &mut Remote, id: &ActionId) -> Result<(), Fault> {
     let mut frames = Frames::default();
     let mut exit = None;
     loop {

@@ -129,6 +129,18 @@ impl Remote {
         }
     }
 
+    /// Sends more on an input that was left open.
+    ///
+    /// # Errors
+    /// Nobody takes it any more.
+    pub(crate) async fn send(&mut self, bytes: &'static [u8]) -> Result<(), Fault> {
+        let sent = match &mut self.wire {
+            Wire::Ssh(channel) => channel.send(bytes).await,
+            Wire::Here(process) => process.send(bytes).await,
+        };
+        if sent { Ok(()) } else { Err(self.broken()) }
+    }
+
     /// Whether the script's own output has begun: before that it isn't sure that it ran at all.
     pub(crate) fn began(&self) -> bool {
         self.stdout.open

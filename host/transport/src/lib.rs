@@ -23,6 +23,7 @@ mod key_file;
 mod keyring;
 mod known_hosts;
 mod known_lines;
+mod linger;
 mod links;
 mod local;
 mod login;

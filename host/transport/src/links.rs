@@ -7,6 +7,7 @@ use crate::{
     fault::{Fault, one_line},
     key_file::is_locked,
     keyring::Keyring,
+    linger::Lingering,
     login::Means,
     options::SshOptions,
     proxied::Through,
@@ -48,6 +49,7 @@ pub(crate) struct Links {
     loader: Arc<str>,
     /// Nodes' by the host as it was given; jump hosts' by the way there. A node that others are reached through has both.
     slots: Mutex<HashMap<String, Arc<Slot>>>,
+    lingering: Lingering,
 }
 
 /// What is known of the ways to hosts.
@@ -127,7 +129,13 @@ impl Links {
             loader,
             logins: AtomicU64::new(0),
             slots: Mutex::default(),
+            lingering: Lingering::default(),
         })
+    }
+
+    /// Attachments to actions that have ended.
+    pub(crate) fn lingering(&self) -> &Lingering {
+        &self.lingering
     }
 
     /// What was set.

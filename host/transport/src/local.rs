@@ -1,5 +1,11 @@
 //! The transport of commands that run here: once for each node, on the operator's own machine.
-use crate::{Ssh, act, fault::Fault, place::Here, place::Place, query};
+use crate::{
+    Ssh, act,
+    fault::Fault,
+    linger::Lingering,
+    place::{Here, Place},
+    query,
+};
 use quorate_ports::{
     Action, ActionEnd, ActionId, ActionWatch, Answer, BoxFuture, Query, Target, Transport,
     TransportError,
@@ -35,7 +41,10 @@ impl Local {
                 .hint("QUORATE_HOME names a directory whose name is UTF-8")
                 .at("this machine")
         })?;
-        Ok(Self { here: Here { root, directory, kill_grace: KILL_GRACE }, ssh })
+        Ok(Self {
+            here: Here { root, directory, kill_grace: KILL_GRACE, lingering: Lingering::default() },
+            ssh,
+        })
     }
 
     fn place(&self) -> Place<'_> {

@@ -2,6 +2,7 @@
 use crate::{
     channel::Remote,
     fault::Fault,
+    linger::Lingering,
     links::{Link, Links, Purpose},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -28,6 +29,8 @@ pub(crate) struct Here {
     pub(crate) directory: PathBuf,
     /// Between SIGTERM and SIGKILL when an action's time limit has passed.
     pub(crate) kill_grace: Duration,
+    /// Attachments to actions that have ended.
+    pub(crate) lingering: Lingering,
 }
 
 /// A place that was reached.
@@ -60,6 +63,14 @@ impl<'a> Place<'a> {
         match self {
             Self::Node { links, .. } => links.options().kill_grace,
             Self::Here(here) => here.kill_grace,
+        }
+    }
+
+    /// Attachments to actions that have ended here.
+    pub(crate) fn lingering(&self) -> &Lingering {
+        match self {
+            Self::Node { links, .. } => links.lingering(),
+            Self::Here(here) => &here.lingering,
         }
     }
 

@@ -47,6 +47,16 @@ impl OverSsh {
         }));
     }
 
+    /// Whether it was sent.
+    pub(super) async fn send(&mut self, bytes: &'static [u8]) -> bool {
+        if let Some(sending) = self.sending.take()
+            && sending.await.is_err()
+        {
+            return false;
+        }
+        self.writer.data_bytes(bytes).await.is_ok()
+    }
+
     pub(super) fn is_sending(&self) -> bool {
         self.sending.is_some()
     }

@@ -70,6 +70,17 @@ impl Process {
         }));
     }
 
+    /// Whether it was sent.
+    pub(super) async fn send(&mut self, bytes: &'static [u8]) -> bool {
+        if let Some(sending) = self.sending.take() {
+            self.stdin = sending.await;
+        }
+        match &mut self.stdin {
+            Some(stdin) => stdin.write_all(bytes).await.is_ok(),
+            None => false,
+        }
+    }
+
     pub(super) fn is_sending(&self) -> bool {
         self.sending.is_some()
     }

@@ -10,12 +10,21 @@ static SUPERVISE: LazyLock<String> = LazyLock::new(|| stripped(include_str!("sup
 /// Where the program finds its private files: a parameter of `launch`.
 const PRIVATE: &str = "\"$2\"";
 
+/// An action as it travels.
+#[derive(Clone)]
+pub(crate) struct Bundle {
+    /// All of it. It may hold secrets.
+    pub(crate) bytes: Bytes,
+    /// The same, where it is nothing but a script.
+    pub(crate) text: Option<String>,
+}
+
 /// An action as a shell script; its private files and its standard input as raw bytes behind it. `grace` is between SIGTERM and
 /// SIGKILL.
 ///
 /// # Errors
 /// What no program can be given: NUL bytes, no program at all, a variable whose name no shell takes.
-pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
+pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bundle, Fault> {
     private::check(&action.private)?;
     let (program, text) = program(&action.program, &action.private)?;
     let mut head = String::from("#!/bin/sh\n");
@@ -26,6 +35,10 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
         ("QUORATE_JOB", action.id.job.0.clone()),
         ("QUORATE_ACTION", action.id.to_string()),
     ];
+    if action.env.iter().any(|(name, _)| name == "PATH") {
+        // What starts a session of its own is found by ours.
+        head.push_str("set -- \"$1\" \"$2\" \"${3:+$(command -v \"$3\")}\"\n");
+    }
     let given = action.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
     // Ours last: what a script is told about itself is true.
     for (name, value) in given.chain(own) {
@@ -35,16 +48,15 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
             quote::word(&format!("the variable {name}"), &value)?
         ));
     }
-    if let Program::Argv(argv) = &action.program
-        && let Some(name) = argv.first()
-    {
-        // The shell would say it too, but as a fault of this file.
-        let name = quote::word("the program", name)?;
+    if let Some(name) = first_word(&action.program) {
+        // What starts the session would say it too, in its own words and with a status of its own.
+        let name = quote::word("the program", &name)?;
         head.push_str(&format!(
             "command -v {name} >/dev/null 2>&1 || {{ printf '%s: not found\\n' {name} >&2; exit 127; }}\n"
         ));
     }
-    head.push_str(&format!("exec {program}\n}}\n"));
+    // $3 starts a session of its own, if anything does.
+    head.push_str(&format!("exec ${{3:+\"$3\"}} {program}\n}}\n"));
     let mut stage = String::from("stage() {\n");
     if let Some(text) = text {
         stage.push_str(&format!(
@@ -58,13 +70,16 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bytes, Fault> {
     loop {
         let unpack = unpack(action, end);
         let text = format!("{head}{stage}{unpack}{tail}");
-        if end == text.len() || unpack.is_empty() {
+        if unpack.is_empty() {
+            return Ok(Bundle { bytes: text.clone().into(), text: Some(text) });
+        }
+        if end == text.len() {
             let mut bytes = text.into_bytes();
             for file in &action.private {
                 bytes.extend_from_slice(file.bytes.expose());
             }
             bytes.extend_from_slice(&action.stdin);
-            return Ok(bytes.into());
+            return Ok(Bundle { bytes: bytes.into(), text: None });
         }
         end = text.len();
     }
@@ -114,6 +129,17 @@ fn program<'a>(
             }
             Ok((words, Some(text)))
         }
+    }
+}
+
+/// The program that has to be there, apart from `sh`.
+fn first_word(program: &Program) -> Option<String> {
+    match program {
+        Program::Argv(argv) => argv.first().cloned(),
+        Program::Script { text, interpreter, .. } if interpreter.is_empty() => {
+            shebang(text)?.into_iter().next()
+        }
+        Program::Script { interpreter, .. } => Some(interpreter.clone()),
     }
 }
 
@@ -208,19 +234,21 @@ mod tests {
         assert_eq!(program(&script("python3"), &[]).unwrap().0, "'python3' \"$1\" 'a b'");
     }
 
+    fn failed(action: &Action) -> Fault {
+        bundle(action, Duration::from_secs(1)).err().unwrap()
+    }
+
     #[test]
     fn what_cannot_be_passed_is_refused_without_showing_values() {
         let mut bad = action(Program::Argv(vec!["true".into()]));
         for name in ["", "1A", "A-B", "A B", "A=B", "Ä"] {
             bad.env = vec![(name.into(), "SECRET".into())];
-            let fault = bundle(&bad, Duration::from_secs(1)).unwrap_err();
+            let fault = failed(&bad);
             assert_eq!(fault.kind, FaultKind::Configuration);
             assert!(!format!("{fault:?}").contains("SECRET"));
         }
         bad.env = vec![("A".into(), "SECRET\0".into())];
-        assert!(
-            !format!("{:?}", bundle(&bad, Duration::from_secs(1)).unwrap_err()).contains("SECRET")
-        );
-        assert!(bundle(&action(Program::Argv(vec![])), Duration::from_secs(1)).is_err());
+        assert!(!format!("{:?}", failed(&bad)).contains("SECRET"));
+        failed(&action(Program::Argv(vec![])));
     }
 }

@@ -4,10 +4,10 @@ if [ -d "$dir" ]; then
   if [ ! -f "$dir/status" ] && supervised; then
     fault "the action is still running in $dir"
   fi
-  said=$(
-    for file in "$dir"/* "$dir"/.[!.]*; do
-      [ "$file" = "$dir/run" ] || rm -rf "$file" || exit 1
-    done 2>&1
-  ) || fault "$said"
+  set --
+  for file in "$dir"/* "$dir"/.[!.]*; do
+    [ "$file" = "$dir/run" ] || set -- "$@" "$file"
+  done
+  said=$(rm -rf "$@" 2>&1) || fault "$said"
 fi
 say forgotten

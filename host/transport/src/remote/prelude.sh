@@ -1,6 +1,5 @@
 # Common to all scripts that go in on a channel. Given before it: mark, root, key.
 # POSIX sh only: dash, BusyBox ash and bash run this.
-mask=$(umask)
 umask 077
 printf '%s\n' "$mark"
 say() {

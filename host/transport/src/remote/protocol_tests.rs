@@ -104,7 +104,8 @@ impl Node {
 
     fn deliver(&self, action: &Action, from: Offsets) -> Attached {
         let bundle = bundle(action, Duration::from_millis(500)).unwrap();
-        self.attached(start(&action.id, None, bundle.len(), from).unwrap(), &bundle)
+        let (script, behind) = start(&action.id, None, &bundle, from).unwrap();
+        self.attached(script, &behind.unwrap_or_default())
     }
 
     fn attach(&self, action: &Action, from: Offsets) -> Attached {
@@ -298,6 +299,50 @@ fn variables_of_an_action_may_have_the_names_of_ours() {
             "{}: {finished:?}",
             node.shell
         );
+    }
+}
+
+#[test]
+fn an_action_may_bring_a_path_and_separators_of_its_own() {
+    for node in nodes() {
+        let mut action = script("printf %s \"$PATH\"", "/bin/sh", &[]);
+        action.env = vec![("PATH".into(), "/nowhere".into()), ("IFS".into(), "set".into())];
+        let finished = node.deliver(&action, Offsets::default()).finish();
+        assert_eq!((finished.text(), finished.code()), ("/nowhere", 0), "{}", node.shell);
+    }
+}
+
+#[test]
+fn a_long_action_travels_behind_its_script() {
+    for node in nodes() {
+        let text = format!("echo ${{#1}} # {}\n", "it's long ".repeat(5_000));
+        let action = script(&text, "", &["x"]);
+        assert!(bundle(&action, Duration::from_secs(1)).unwrap().bytes.len() > LONGEST);
+        let finished = node.deliver(&action, Offsets::default()).finish();
+        assert_eq!((finished.text(), finished.code()), ("1\n", 0), "{}", node.shell);
+    }
+}
+
+#[test]
+fn what_has_ended_can_be_forgotten_on_the_same_channel() {
+    for node in nodes() {
+        let action = sh("echo x >>count");
+        let again = |line: &[u8]| {
+            let script = attach(&action.id, None, Offsets::default()).unwrap();
+            node.attached(script, line).finish()
+        };
+        node.deliver(&action, Offsets::default()).finish();
+        // An input that ends, or says something else, leaves everything there.
+        for line in [&b""[..], b"forge", b"forgetful\n"] {
+            assert_eq!(again(line).code(), 0, "{}", node.shell);
+            assert_eq!(node.left(&action), ["err", "out", "pid", "run", "status"]);
+        }
+        assert_eq!(again(FORGET_LINE).last, Some(Frame::Forgotten), "{}", node.shell);
+        assert_eq!(node.left(&action), ["run"], "{}", node.shell);
+        assert!(matches!(again(b"").last, Some(Frame::Lost(_))), "{}", node.shell);
+        let delivered = node.deliver(&action, Offsets::default()).finish();
+        assert!(matches!(delivered.last, Some(Frame::Lost(_))), "{}", node.shell);
+        assert_eq!(fs::read_to_string(node.path("count")).unwrap(), "x\n");
     }
 }
 
@@ -540,22 +585,27 @@ fn what_arrives_in_part_never_runs() {
         let mut action = sh("touch ran");
         action.stdin = vec![b'x'; 5000];
         let bundle = bundle(&action, Duration::from_secs(1)).unwrap();
-        for part in [0, 1, 500, bundle.len() - 5001, bundle.len() - 1] {
-            let script = start(&action.id, None, bundle.len(), Offsets::default()).unwrap();
-            let finished = node.attached(script, &bundle[..part]).finish();
+        let whole = bundle.bytes.len();
+        for part in [0, 1, 500, whole - 5001, whole - 1] {
+            let (script, behind) = start(&action.id, None, &bundle, Offsets::default()).unwrap();
+            let finished = node.attached(script, &behind.unwrap()[..part]).finish();
             assert_eq!(finished.last, Some(Frame::Short), "{} with {part} bytes", node.shell);
             assert!(!finished.claimed);
         }
         assert_eq!(node.left(&action), Vec::<String>::new(), "{}", node.shell);
-        let text = start(&action.id, None, bundle.len(), Offsets::default()).unwrap();
-        for part in [10, 300, text.text.len() / 2, text.text.len() - 1] {
-            let cut = Script { text: text.text.slice(..part), ..text.clone() };
-            let finished = node.attached(cut, b"").finish();
-            assert!(
-                finished.out.is_empty() && finished.last.is_none(),
-                "{} with {part} bytes",
-                node.shell
-            );
+        // One that needs no input travels in the script.
+        let small = super::bundle(&sh("touch ran"), Duration::from_secs(1)).unwrap();
+        for bundle in [&bundle, &small] {
+            let (text, _) = start(&action.id, None, bundle, Offsets::default()).unwrap();
+            for part in [10, 300, text.text.len() / 2, text.text.len() - 1] {
+                let cut = Script { text: text.text.slice(..part), ..text.clone() };
+                let finished = node.attached(cut, b"").finish();
+                assert!(
+                    finished.out.is_empty() && finished.last.is_none(),
+                    "{} with {part} bytes",
+                    node.shell
+                );
+            }
         }
         assert!(!node.path("ran").exists());
         assert_eq!(node.deliver(&action, Offsets::default()).finish().code(), 0);
@@ -635,8 +685,8 @@ fn a_node_that_cannot_hold_the_action_says_so() {
         let action = sh("true");
         let bundle = bundle(&action, Duration::from_secs(1)).unwrap();
         for root in ["/proc/none", "/dev/null/x"] {
-            let script = start(&action.id, Some(root), bundle.len(), Offsets::default()).unwrap();
-            let finished = node.attached(script, &bundle).finish();
+            let (script, _) = start(&action.id, Some(root), &bundle, Offsets::default()).unwrap();
+            let finished = node.attached(script, b"").finish();
             assert!(
                 matches!(&finished.last, Some(Frame::Fault(why)) if why.contains(root)),
                 "{}: {finished:?}",
@@ -644,8 +694,8 @@ fn a_node_that_cannot_hold_the_action_says_so() {
             );
         }
         for root in ["~/else where", "else where", node.path("else where").to_str().unwrap()] {
-            let script = start(&action.id, Some(root), bundle.len(), Offsets::default()).unwrap();
-            assert_eq!(node.attached(script, &bundle).finish().code(), 0, "{root}");
+            let (script, _) = start(&action.id, Some(root), &bundle, Offsets::default()).unwrap();
+            assert_eq!(node.attached(script, b"").finish().code(), 0, "{root}");
             assert!(node.path("else where/actions").join(key(&action.id)).is_dir());
         }
     }

@@ -1,5 +1,5 @@
 # Sends what the action prints from the byte offsets given (out, err) until it has ended. ls -ln is the
-# one way to a size that POSIX has and that doesn't read the file.
+# one way to a size that POSIX has and that doesn't read the file. Standard input is at 3.
 unset TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
 LC_ALL=C
 export LC_ALL
@@ -31,10 +31,15 @@ while :; do
   # Looked for before the sizes: what was printed before the end is in them.
   ended=
   [ -f status ] && ended=1
-  set -- $(ls -ln err out 2>/dev/null)
-  new_err=${5:-}
-  while [ $# -gt 0 ] && [ "$1" != err ]; do shift; done
-  new_out=${6:-}
+  if [ "$out$err" = 00 ] && [ -f out ] && [ -f err ] && [ ! -s out ] && [ ! -s err ]; then
+    # Nothing so far: no process is needed to see that.
+    new_out=0 new_err=0
+  else
+    set -- $(ls -ln err out 2>/dev/null)
+    new_err=${5:-}
+    while [ $# -gt 0 ] && [ "$1" != err ]; do shift; done
+    new_out=${6:-}
+  fi
   if [ -z "$new_err" ] || [ -z "$new_out" ]; then
     say "lost its files are gone from $dir"
     exit 0
@@ -58,11 +63,12 @@ while :; do
     read -r line <status
     set -- $line
     say "status $1 $2"
-    exit 0
+    break
   fi
   [ -z "$more" ] || continue
-  if [ "$polls" -le 15 ]; then
-    pause=0.02
+  # Each look costs the node processes: many short actions begin with few looks, long ones end up with one a second.
+  if [ "$polls" -le 2 ]; then
+    pause=0.03
   elif [ "$quiet" -le 10 ]; then
     pause=0.1
   elif [ "$quiet" -le 20 ]; then
@@ -71,10 +77,12 @@ while :; do
     pause=1
     # Writing is how this loop learns that nobody listens any more.
     [ $((quiet % 5)) -ne 0 ] || say beat
-    if ! supervised && [ ! -f status ] && { [ -f pid ] || [ "$quiet" -gt 35 ]; }; then
+    if ! supervised && [ ! -f status ] && { [ -s pid ] || [ "$quiet" -gt 35 ]; }; then
       say "lost its supervisor is gone (killed, or the node was restarted) and left no status"
       exit 0
     fi
   fi
   sleep "$pause" 2>/dev/null || sleep 1
 done
+# The end is told, and whoever listens may say on the same channel that it is written down.
+IFS= read -r word <&3 && [ "$word" = forget ] || exit 0

@@ -1,16 +1,7 @@
-# The end of every bundle. Before it: launch (runs the program), stage (writes its files), and limit,
-# limit_whole, limit_ms, grace. `sh BUNDLE supervise DIR MASK APART` claims the action and sees it through.
-# `sh BUNDLE launch DIR MASK OWNER` is the program's own process until exec.
-dir=$2 mask=$3
-if [ "$1" = launch ]; then
-  owner=$4
-  # The shell has read all that it needs; arguments and variables must not stay on the disk.
-  rm -f "$0" "$dir/stdin.$owner"
-  umask "$mask"
-  launch "$dir/script.$owner" "$dir/private.$owner"
-  exit 126
-fi
-apart=$4
+# The end of every bundle. Before it: launch (becomes the program), stage (writes its files), and limit,
+# limit_whole, limit_ms, grace. `sh BUNDLE DIR MASK APART` claims the action and sees it through. Every process
+# that is started here counts where an action is short.
+dir=$1 mask=$2 apart=$3
 trap '' HUP
 drop() {
   rm -rf "$0" "$dir/status.$$" "$dir/pid.$$" "$dir/stdin.$$" "$dir/script.$$" "$dir/private.$$"
@@ -44,19 +35,26 @@ if ! said=$(mkdir "$dir/run" 2>&1); then
   fi
   exit
 fi
-mv "$dir/pid.$$" "$dir/pid"
+# The staged one is for a disk that has filled up meanwhile.
+{ printf '%s %s\n' "$$" "$began" >"$dir/pid"; } 2>/dev/null || mv "$dir/pid.$$" "$dir/pid"
 echo claimed
 exec >/dev/null 2>&1
 [ -n "$apart" ] || set -m
 input=$dir/stdin.$$
 [ -f "$input" ] || input=/dev/null
+exec 3<"$input"
 late=
 trap late=1 USR1
 (
   trap - HUP
-  exec $apart sh "$0" launch "$dir" "$mask" "$$"
-) <"$input" >>"$dir/out" 2>>"$dir/err" &
+  umask "$mask"
+  launch "$dir/script.$$" "$dir/private.$$" "$apart"
+  exit 126
+) <&3 3<&- >>"$dir/out" 2>>"$dir/err" &
 program=$!
+exec 3<&-
+# The program's process has all that it needs; arguments and variables must not stay on the disk.
+rm -f "$0" "$dir/stdin.$$" "$dir/pid.$$"
 hit() {
   kill "-$1" "-$program" || kill "-$1" "$program"
 }
@@ -97,8 +95,8 @@ else
   result="exit $code"
 fi
 # Before the end is told: whoever reads that it is over may rely on it.
-rm -rf "$dir/private.$$"
+[ ! -d "$dir/private.$$" ] || rm -rf "$dir/private.$$"
 printf '%-63s\n' "$result" 1<>"$dir/status.$$"
 mv "$dir/status.$$" "$dir/status"
-rm -f "$dir/script.$$"
+[ ! -f "$dir/script.$$" ] || rm -f "$dir/script.$$"
 exit
