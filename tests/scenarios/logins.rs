@@ -124,7 +124,7 @@ async fn a_password_that_is_typed_is_not_shown() {
     screen.read_to_end(&mut shown).await.unwrap();
     let shown = String::from_utf8_lossy(&shown).into_owned();
     assert!(child.wait().await.unwrap().success(), "{shown}");
-    assert!(shown.contains("all 1 node done") || shown.contains("1 done"), "{shown}");
+    assert!(shown.contains("all 1 nodes done"), "{shown}");
     assert!(!shown.contains(PASSWORD), "{shown}");
     stage.end().await;
 }
