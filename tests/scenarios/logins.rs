@@ -1,6 +1,7 @@
 //! Passwords that are never written down, and this machine's own limits.
 use crate::stage::{Stage, end_of};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PASSWORD: &str = "open-sesame-4711";
 
@@ -86,5 +87,44 @@ async fn a_jump_host_that_cannot_be_reached_is_named_with_the_node() {
         .complains("unreachable jump host ann@127.0.0.1:1")
         .complains(&stage.sim.seed());
     stage.job("run", &["-J", "a,,b", "--command", "true"]).await.code(3).complains("--ssh-jump");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_is_typed_is_not_shown() {
+    let stage = Stage::new(1, 1, 1).await;
+    let words = ["--plain", "--ask-ssh-password", "--impact", "none", "--command", "true"];
+    let words = stage.words("run", &words);
+    let typed = [&[env!("CARGO_BIN_EXE_quorate").to_owned()][..], &words].concat().join(" ");
+    // Gives its program a terminal.
+    let mut child = tokio::process::Command::new("script")
+        .args(["-qec", &typed, "/dev/null"])
+        .env("HOME", stage.home.path())
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    let question = b"SSH password of the nodes: ";
+    let asked = async {
+        while !shown.windows(question.len()).any(|window| window == question) {
+            assert_ne!(
+                screen.read_buf(&mut shown).await.unwrap(),
+                0,
+                "{}",
+                String::from_utf8_lossy(&shown)
+            );
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(120), asked).await.expect("it never asks");
+    keys.write_all(format!("x\u{7f}{PASSWORD}\r").as_bytes()).await.unwrap();
+    screen.read_to_end(&mut shown).await.unwrap();
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(child.wait().await.unwrap().success(), "{shown}");
+    assert!(shown.contains("all 1 nodes done"), "{shown}");
+    assert!(!shown.contains(PASSWORD), "{shown}");
     stage.end().await;
 }

@@ -126,3 +126,33 @@ pub(crate) fn recalled(kept: &BTreeMap<String, Vec<String>>) -> Result<SshArgs, 
         sudo_args: kept.get("sudo-args").map(|words| words.join(" ")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_keeps_how_its_nodes_are_reached_and_no_password() {
+        let given = SshArgs {
+            ssh_config: Some("/c".into()),
+            ssh_username: Some("cass".into()),
+            ssh_identity_file: vec!["/k".into()],
+            ssh_jump: Some("a,ann@b:22".into()),
+            ssh_handshakes: 7,
+            password: PasswordArgs {
+                ssh_password: Some("open sesame".into()),
+                ..PasswordArgs::default()
+            },
+            ..SshArgs::default()
+        };
+        let kept = remembered(&given).unwrap();
+        assert!(!format!("{kept:?}{given:?}").contains("open sesame"));
+        let again = recalled(&kept).unwrap();
+        assert_eq!(again.ssh_jump, given.ssh_jump);
+        assert_eq!(again.ssh_username, given.ssh_username);
+        assert_eq!(again.ssh_handshakes, 7);
+        assert!(again.password.needed && again.password.ssh_password.is_none());
+        let without = remembered(&SshArgs::default()).unwrap();
+        assert!(!recalled(&without).unwrap().password.wanted());
+    }
+}

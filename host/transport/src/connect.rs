@@ -235,4 +235,14 @@ mod tests {
         let late: std::collections::BTreeSet<_> = delays[5..].iter().collect();
         assert!(late.len() > 5, "no chance in {late:?}");
     }
+
+    #[test]
+    fn an_end_of_descriptors_is_this_machines_fault_and_names_the_cure() {
+        for error in [24, 23] {
+            let fault = local_fault(&io::Error::from_raw_os_error(error)).unwrap();
+            assert_eq!(fault.kind, FaultKind::Local);
+            assert!(fault.hint.contains("ulimit -n"), "{}", fault.hint);
+        }
+        assert_eq!(local_fault(&io::Error::from_raw_os_error(111)), None);
+    }
 }

@@ -11,7 +11,10 @@ use std::{
     io,
     pin::Pin,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -25,6 +28,8 @@ use tokio::{
 /// A connection that a jump host made for us.
 pub(crate) struct Through {
     arrived: mpsc::UnboundedReceiver<Bytes>,
+    /// Bytes that arrived and weren't read.
+    waiting: Arc<AtomicUsize>,
     rest: Bytes,
     writer: Pin<Box<dyn AsyncWrite + Send>>,
     /// Its drop closes the channel.
@@ -33,32 +38,44 @@ pub(crate) struct Through {
     _jump: Arc<Link>,
 }
 
+/// More bytes that wait than the windows of eight channels (2 MiB each) let a server send, by far.
+const FLOOD: usize = 64 << 20;
+
 impl Through {
     /// Over a channel of a jump host's.
     ///
     /// What arrives is taken at once, whether or not the session here reads: all channels of the jump host share one
     /// connection, and one that didn't take its bytes would stop the others, and itself where it waits for a write to go through.
-    /// Memory stays bounded by the windows of the session inside: a server sends no more than they allow.
+    /// Memory stays bounded by the windows of the session inside: a server sends no more than they allow, and one that does is
+    /// left.
     pub(crate) fn new(channel: Channel<Msg>, jump: Arc<Link>) -> Self {
         let (mut reader, writer) = channel.split();
         let stream = Box::pin(writer.make_writer());
         let (arrive, arrived) = mpsc::unbounded_channel();
         let (end, mut ended) = oneshot::channel::<Infallible>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let counted = waiting.clone();
         tokio::spawn(async move {
             loop {
-                tokio::select! {
-                    message = reader.wait() => match message {
-                        Some(ChannelMsg::Data { data }) if arrive.send(data.clone()).is_ok() => {}
-                        Some(ChannelMsg::Data { .. } | ChannelMsg::Eof | ChannelMsg::Close) | None => break,
-                        Some(_) => {}
-                    },
+                let message = tokio::select! {
+                    message = reader.wait() => message,
                     _ = &mut ended => break,
+                };
+                match message {
+                    Some(ChannelMsg::Data { data }) => {
+                        let waits = counted.fetch_add(data.len(), Ordering::Relaxed);
+                        if waits > FLOOD || arrive.send(data).is_err() {
+                            break;
+                        }
+                    }
+                    Some(ChannelMsg::Eof | ChannelMsg::Close) | None => break,
+                    Some(_) => {}
                 }
             }
             // An error means that the jump host's connection has ended, and the channel with it.
             let _ = writer.close().await;
         });
-        Self { arrived, rest: Bytes::new(), writer: stream, _end: end, _jump: jump }
+        Self { arrived, waiting, rest: Bytes::new(), writer: stream, _end: end, _jump: jump }
     }
 }
 
@@ -70,7 +87,10 @@ impl AsyncRead for Through {
     ) -> Poll<io::Result<()>> {
         while self.rest.is_empty() {
             match ready!(self.arrived.poll_recv(cx)) {
-                Some(bytes) => self.rest = bytes,
+                Some(bytes) => {
+                    self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+                    self.rest = bytes;
+                }
                 None => return Poll::Ready(Ok(())),
             }
         }
