@@ -4,9 +4,12 @@ use crate::{
     clusters::{Found, read_clusters},
     connect::connect,
     error::{CliError, Code},
+    jmx,
     launch::nodetool,
+    policy::guarantee,
     preflight::Ground,
-    targets::{by_address, named_hosts, pick},
+    reach::HostMap,
+    targets::{by_address, named_hosts, pick, seeds},
     watch::{complain, say},
 };
 use quorate_journal::TargetHost;
@@ -20,15 +23,21 @@ use std::{collections::BTreeSet, sync::Arc};
 /// Prints what was found. Gives the exit code.
 pub(crate) async fn doctor(args: DoctorArgs) -> Result<u8, CliError> {
     let transport = connect(&args.ssh)?;
-    let named = named_hosts(&args.hosts)?;
-    let nodetool = nodetool(&transport, &args.nodetool);
-    let clusters = read_clusters(&transport, &nodetool, &args.hosts.seed_host, &named).await?;
+    if args.reach.resolve_hostnames {
+        let what = "--resolve-hostnames is for jobs: the table shows addresses, as nodetool does";
+        return Err(CliError::usage(what).hint("leave it out"));
+    }
+    let (seeds, named) = (seeds(&args.hosts)?, named_hosts(&args.hosts)?);
+    let map = HostMap::read(&args.hosts, &args.reach)?;
+    let given = args.kept.replications()?;
+    let nodetool = nodetool(transport.clone(), &args.nodetool, &jmx::call(&args.nodetool.call)?);
+    let clusters = read_clusters(&transport, &nodetool, &seeds, &named, &given, &map).await?;
     let mut fine = true;
     for (place, found) in clusters.iter().enumerate() {
         if place > 0 && args.output == Output::Text {
             say("");
         }
-        fine &= examine(&transport, &nodetool, found, args.output).await?;
+        fine &= examine(&transport, &nodetool, found, &map, &args).await?;
     }
     Ok(if fine { 0 } else { Code::NodeFailed as u8 })
 }
@@ -38,21 +47,24 @@ async fn examine(
     transport: &Arc<Ssh>,
     nodetool: &Nodetool,
     found: &Found,
-    output: Output,
+    map: &HostMap,
+    args: &DoctorArgs,
 ) -> Result<bool, CliError> {
     let topology = &found.discovered.topology;
     let mut hosts: Vec<TargetHost> = topology.nodes.iter().map(by_address).collect();
+    map.apply(transport, topology, &mut hosts).await?;
     let mut nodes: BTreeSet<NodeId> = topology.ids().collect();
     if !found.named.is_empty() {
-        nodes = pick(transport, topology, &found.named, &mut hosts).await?;
+        nodes = pick(transport, topology, &found.named, map, &mut hosts).await?;
     }
     complain(&format!("quorate: looking at {} nodes of {}", nodes.len(), topology.cluster));
     let ground = Ground { transport, nodetool, topology, hosts: &hosts };
     let look = ground.look(&nodes, true).await?;
-    let policy = Policy::default();
+    let policy = Policy { guarantee: guarantee(&args.kept, topology)?, ..Policy::default() };
     let unsettled = unsettled(topology);
     let mut notes = findings(topology, &Guard::new(topology, &policy), &policy);
     notes.retain(|note| !unsettled.contains(note));
+    notes.extend(found.discovered.notes.iter().cloned());
     let passed = found.discovered.passed_over.iter();
     notes.extend(passed.map(|why| format!("a seed was passed over: {why}")));
     let found = troubles(&look);
@@ -64,7 +76,7 @@ async fn examine(
         unsettled: &unsettled,
         notes: &notes,
     };
-    match output {
+    match args.output {
         Output::Text => say(view.text().trim_end()),
         Output::Json => say(&view.json().to_string()),
     }

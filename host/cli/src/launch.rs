@@ -53,7 +53,7 @@ pub(crate) struct Launch {
 
 impl Launch {
     /// How nodetool is called for it.
-    fn nodetool(&self, session: &Session, ssh: &Arc<Ssh>) -> Result<Nodetool, CliError> {
+    pub(crate) fn nodetool(&self, session: &Session, ssh: &Arc<Ssh>) -> Result<Nodetool, CliError> {
         Ok(nodetool(through(ssh, &self.place, session)?, &self.nodetool, &self.call))
     }
 }

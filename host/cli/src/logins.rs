@@ -1,5 +1,6 @@
 //! What logging in to many nodes needs: passwords, and this machine's own limits. Both before a board has the screen.
 use crate::{args::PasswordArgs, error::CliError, prompt, run::Begun, watch::complain};
+use quorate_journal::Place;
 use quorate_ports::Secret;
 use quorate_transport::Ssh;
 use std::{collections::BTreeSet, fs::File, io::Read, os::unix::fs::PermissionsExt, path::Path};
@@ -64,8 +65,11 @@ fn from_file(path: &Path) -> Result<Secret, CliError> {
 /// # Errors
 /// It may not, by far.
 pub(crate) async fn ready(transport: &Ssh, jobs: &[Begun]) -> Result<(), CliError> {
+    let logs_in =
+        |job: &&Begun| !matches!(job.view.created.place, Place::Here { nodetool: true, .. });
     let hosts: BTreeSet<&str> = jobs
         .iter()
+        .filter(logs_in)
         .flat_map(|job| {
             job.view.created.targets.iter().map(|id| job.view.hosts[id.index()].host.as_str())
         })

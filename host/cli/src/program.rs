@@ -30,6 +30,14 @@ impl Program {
         let _ = CALLED.set(self);
     }
 
+    /// The command line as it would be typed after the own name: cstarpar knows one command, and doesn't name it.
+    pub(crate) fn spelled_out(self, mut words: Vec<OsString>) -> Vec<OsString> {
+        if self == Self::Cstarpar {
+            words.insert(1, crate::par::NAME.into());
+        }
+        words
+    }
+
     /// The name that help and errors show.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -69,6 +77,10 @@ mod tests {
         assert_eq!(of("cstarpar"), Program::Cstarpar);
         assert_eq!(of("./cstar/quorate"), Program::Quorate);
         assert_eq!(Program::of(&[]), Program::Quorate);
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let of = |text: &str| Program::of(&words(text)).spelled_out(words(text));
+        assert_eq!(of("/bin/cstarpar --host a x"), words("/bin/cstarpar par --host a x"));
+        assert_eq!(of("quorate par x"), words("quorate par x"));
     }
 
     #[test]

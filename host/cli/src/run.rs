@@ -12,6 +12,7 @@ use quorate_ports::{Clock, CommandHost, StrategyHost, Transport};
 use quorate_runner::{Deps, Live, NodetoolCall, RunnerError, Stop, TakeUp, drive};
 use quorate_schedule::End;
 use quorate_store::{FileOutputs, JobLock};
+use quorate_transport::Ssh;
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},
@@ -29,6 +30,9 @@ pub(crate) struct Begun {
 /// What the jobs have in common.
 pub(crate) struct Run<'a> {
     pub(crate) session: &'a Session,
+    /// Logs in to nodes.
+    pub(crate) ssh: Arc<Ssh>,
+    /// Where actions and queries go: the same, or this machine.
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) command: Arc<dyn CommandHost>,
     pub(crate) take_up: TakeUp,
@@ -41,7 +45,7 @@ type Driven = Result<Option<End>, RunnerError>;
 impl Run<'_> {
     /// Runs the jobs to their ends, shows them, and gives the exit code and how they are then.
     pub(crate) async fn drive_on(self, jobs: Vec<Begun>) -> Result<(u8, Vec<JobView>), CliError> {
-        ready(&self.transport, &jobs).await?;
+        ready(&self.ssh, &jobs).await?;
         let (shown, events) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::No);
         if face(&self.show).0 {

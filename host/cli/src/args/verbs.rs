@@ -81,9 +81,13 @@ pub(crate) enum TopologyOutput {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) hosts: HostSpec,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
     /// In which form
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) kept: KeepArgs,
     #[command(flatten)]
     pub(crate) ssh: SshArgs,
     #[command(flatten)]
@@ -108,12 +112,12 @@ pub(crate) struct ContinueArgs {
     /// Start no more than so many nodes this time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) stop_after: Option<u32>,
-    /// Refuse a job that was made longer ago: days, or a number with d or h
-    #[arg(long, value_name = "AGE", value_parser = age)]
-    pub(crate) max_job_age: Option<u64>,
     /// Run nodes that failed again, each as any other: when the guard lets it
     #[arg(long)]
     pub(crate) retry_failed: bool,
+    /// Refuse a job that was made longer ago: days, or a number with d or h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub(crate) max_job_age: Option<u64>,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
     #[command(flatten)]
