@@ -17,7 +17,7 @@ use std::{
     sync::LazyLock,
 };
 
-pub(crate) use bundle::bundle;
+pub(crate) use bundle::{Bundle, bundle};
 pub(crate) use key::{key, unsafe_name};
 
 /// Runs the first line of the standard input.
@@ -61,21 +61,38 @@ pub(crate) struct Offsets {
     pub(crate) err: u64,
 }
 
-/// Delivers a bundle of `bytes` bytes, which follow, and attaches.
+/// Longer bundles follow behind the script: a shell reads its script byte by byte.
+const LONGEST: usize = 16 * 1024;
+/// The line that says, after the end was told, that the action's files may go.
+pub(crate) const FORGET_LINE: &[u8] = b"forget\n";
+
+/// Delivers a bundle and attaches; gives what has to follow the script, to the end of the input. Where nothing does, the input
+/// stays open for [`FORGET_LINE`].
 pub(crate) fn start(
     id: &ActionId,
     root: Option<&str>,
-    bytes: usize,
+    bundle: &Bundle,
     from: Offsets,
-) -> Result<Script, Fault> {
-    let given = format!("{}bytes={bytes} out={} err={}\n", place(id, root)?, from.out, from.err);
-    Ok(script(&given, &[&PRELUDE, &START, &STREAM]))
+) -> Result<(Script, Option<Bytes>), Fault> {
+    let text = bundle.text.as_deref().filter(|text| text.len() <= LONGEST);
+    let (word, behind) = match text {
+        Some(text) => (quote::word("the action", text)?, None),
+        None => ("''".to_owned(), Some(bundle.bytes.clone())),
+    };
+    let given = format!(
+        "mask=$(umask)\n{}bytes={} out={} err={} text={word}\n",
+        place(id, root)?,
+        bundle.bytes.len(),
+        from.out,
+        from.err
+    );
+    Ok((script(&given, &[&PRELUDE, &START, &STREAM, &FORGET]), behind))
 }
 
-/// Attaches to an action that was claimed.
+/// Attaches to an action that was claimed. The input stays open as with [`start`].
 pub(crate) fn attach(id: &ActionId, root: Option<&str>, from: Offsets) -> Result<Script, Fault> {
     let given = format!("{}out={} err={}\n", place(id, root)?, from.out, from.err);
-    Ok(script(&given, &[&PRELUDE, &ATTACH, &STREAM]))
+    Ok(script(&given, &[&PRELUDE, &ATTACH, &STREAM, &FORGET]))
 }
 
 /// Removes an ended action's files.
