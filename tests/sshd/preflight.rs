@@ -92,8 +92,9 @@ struct Tiny(PathBuf);
 impl Tiny {
     fn mount(path: PathBuf) -> Option<Self> {
         fs::create_dir(&path).unwrap();
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tiny"]);
-        let mounted = { mount }.arg(&path).output().is_ok_and(|output| output.status.success());
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=64k", "tiny"]).arg(&path);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
         mounted.then(|| Self(path))
     }
 }
