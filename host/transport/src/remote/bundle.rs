@@ -71,7 +71,9 @@ pub(crate) fn bundle(action: &Action, grace: Duration) -> Result<Bundle, Fault> 
         let unpack = unpack(action, end);
         let text = format!("{head}{stage}{unpack}{tail}");
         if unpack.is_empty() {
-            return Ok(Bundle { bytes: text.clone().into(), text: Some(text) });
+            // Variables may be secret, and there are shells whose printf is a program with arguments of its own (mksh).
+            let word = action.env.is_empty().then(|| text.clone());
+            return Ok(Bundle { bytes: text.into(), text: word });
         }
         if end == text.len() {
             let mut bytes = text.into_bytes();
