@@ -11,7 +11,7 @@ fn complaint(stage: &Stage, err: &str) -> String {
     }
     // Both are asked at the same time; either may answer first.
     text.replace(&stage.home.path().display().to_string(), "~")
-        .replace("nodetool describecluster ended", "nodetool status ended")
+        .replace("nodetool describecluster", "nodetool status")
 }
 
 struct Told<'a> {

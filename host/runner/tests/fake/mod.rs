@@ -120,10 +120,9 @@ impl Transport for Cluster {
             let n = Self::number(target);
             tokio::time::sleep(Duration::from_millis(100)).await;
             self.tale.tell(format!("query {n} {}", query.argv[1..].join(" ")));
-            let command = match query.argv[1].as_str() {
-                "-u" => &query.argv[5],
-                _ => &query.argv[1],
-            };
+            // Before it come flags, each with a value.
+            let flags = query.argv[1..].iter().step_by(2).take_while(|word| word.starts_with('-'));
+            let command = &query.argv[1 + 2 * flags.count()];
             if self.mute.lock().unwrap().contains(&n) {
                 let stderr = b"nodetool: Failed to connect to '127.0.0.1:7199'\n".to_vec();
                 return Ok(Answer { exit: Exit::Code(1), stdout: Vec::new(), stderr });
