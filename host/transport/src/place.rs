@@ -85,7 +85,9 @@ impl<'a> Place<'a> {
     /// How the state of actions is moved elsewhere, for people.
     pub(crate) fn how_to_move(&self) -> &'static str {
         match self {
-            Self::Node { .. } => "--remote-dir moves what is kept there to another directory",
+            Self::Node { .. } => {
+                "is its disk full, or closed to the login? --remote-dir moves what is kept there to another directory"
+            }
             Self::Here(_) => "QUORATE_HOME moves what is kept here to another directory",
         }
     }

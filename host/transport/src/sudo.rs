@@ -66,7 +66,7 @@ impl Sudo {
             Cause::Other => format!("it does not let {login} become {whom}"),
         };
         let rule = |line: &str| {
-            format!("as root there: visudo -f /etc/sudoers.d/quorate, with the line: {line}")
+            format!("on the node: visudo -f /etc/sudoers.d/quorate, with the line: {line}")
         };
         let hint = match cause {
             Cause::Absent => {
