@@ -228,7 +228,7 @@ impl HostKeys {
             PublicKey::new(key.key_data().clone(), "").to_openssh().map_err(io::Error::other)?;
         line.push_str(&format!("{name} {}\n", key.trim_end()));
         file.write_all(line.as_bytes())?;
-        file.sync_data()?;
+        // Not synced, as ssh doesn't either: what a power cut takes away is learnt again.
         Ok(None)
     }
 

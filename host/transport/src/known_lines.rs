@@ -69,7 +69,14 @@ pub(crate) fn lines<'a>(
             },
             false => Role::Host,
         };
-        let names_it = match words.next()?.parse().ok()? {
+        let patterns = words.next()?;
+        // With a thousand hosts, a thousand lines are looked at a thousand times: most are of another host, and plain.
+        if !patterns.contains(['*', '?', '!', '|'])
+            && !patterns.split(',').any(|plain| plain.eq_ignore_ascii_case(name))
+        {
+            return None;
+        }
+        let names_it = match patterns.parse().ok()? {
             HostPatterns::Patterns(patterns) => {
                 list_matches(patterns.iter().map(String::as_str), name)
             }
