@@ -1,6 +1,7 @@
 //! Parsers of what comes from outside, for fuzz targets: they may refuse a text, and must not panic. No command is run, no file read.
 use crate::{
     config::{Commands, ConfigFile, Resolver},
+    frames::{Frame, Frames},
     known_lines::lines,
     options::SshOptions,
 };
@@ -23,6 +24,24 @@ pub fn known_hosts(text: &str) {
     for name in ["n1", "[n1.example.com]:2222", "::1"] {
         lines(Path::new("known_hosts"), text, name).for_each(drop);
     }
+}
+
+/// What a node's attachment prints, in pieces of this length. Gives how many bytes of output came of it.
+pub fn frames(bytes: &[u8], piece: usize) -> usize {
+    let mut frames = Frames::default();
+    let mut output = 0;
+    for piece in bytes.chunks(piece.max(1)) {
+        frames.push(piece);
+        loop {
+            match frames.next() {
+                Ok(Some(Frame::Data { bytes, .. })) => output += bytes.len(),
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return output,
+            }
+        }
+    }
+    output
 }
 
 #[cfg(test)]
