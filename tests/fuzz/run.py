@@ -29,7 +29,7 @@ FLAGS = [
 # How the samples of a target are called, where otherwise; what has no samples has seeds of its own.
 NAMES = {"short": ("version", "statusbinary")}
 # A corpus is there to be read by people who review it: small.
-MOST_FILES = 150
+MOST_FILES = 60
 MOST_BYTES = 4096
 
 
@@ -107,14 +107,17 @@ def fuzz(program: Path, target: str, seconds: int, keep: bool) -> bool:
 
 
 def minimise(program: Path, target: str, places: list[Path], kept: Path, work: Path) -> None:
-    """Keeps the smallest inputs that cover what all do, as many as a person may look at."""
+    """Keeps inputs that cover what all do, as many as a person may look at."""
     merged = work / "merged"
     merged.mkdir()
     call(program, target, ["-merge=1", f"-max_len={MOST_BYTES}", str(merged), *map(str, places)], work)
-    smallest = sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name))[:MOST_FILES]
+    every = sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name))
+    # Of all sizes: the smallest alone are refused at once.
+    step = max(1.0, len(every) / MOST_FILES)
+    chosen = [every[-1 - int(place * step)] for place in range(min(MOST_FILES, len(every)))]
     for old in kept.iterdir():
         old.unlink()
-    for path in smallest:
+    for path in chosen:
         shutil.copy(path, kept / path.name[:16])
 
 

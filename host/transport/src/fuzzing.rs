@@ -46,6 +46,8 @@ pub fn frames(bytes: &[u8], piece: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     #[test]
     fn what_is_fuzzed_runs_no_command_and_reads_no_file() {
         let made = std::env::temp_dir().join(format!("quorate-fuzzing-{}", std::process::id()));
@@ -56,5 +58,27 @@ mod tests {
         super::ssh_config("Host *\nProxyJump a%h\n");
         super::known_hosts("|1|x|y ssh-ed25519\n@revoked\n@cert-authority * ssh-rsa AAAA\n");
         assert!(!made.exists());
+    }
+
+    /// What once told the fuzzer something is told again, without it.
+    #[test]
+    fn the_kept_corpus_runs_without_a_panic() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
+        type Named = (&'static str, fn(&[u8]));
+        let run: [Named; 3] = [
+            ("ssh_config", |bytes| super::ssh_config(&String::from_utf8_lossy(bytes))),
+            ("known_hosts", |bytes| super::known_hosts(&String::from_utf8_lossy(bytes))),
+            ("frames", |bytes| {
+                let whole = super::frames(bytes, bytes.len());
+                assert_eq!(super::frames(bytes, 7), whole);
+            }),
+        ];
+        for (name, run) in run {
+            let files: Vec<_> = std::fs::read_dir(corpus.join(name)).unwrap().collect();
+            assert!(files.len() > 5, "{name}: a corpus of {}", files.len());
+            for file in files {
+                run(&std::fs::read(file.unwrap().path()).unwrap());
+            }
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Targets of `quorate-transport`: files of the operator's machine, and what a node's attachment prints.
 use quorate_transport::fuzzing;
 
-/// Every target by its name.
-pub const ALL: [(&str, fn(&[u8])); 3] =
+/// A target and its name, which is that of its corpus' folder.
+pub type Named = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const ALL: [Named; 3] =
     [("ssh_config", ssh_config), ("known_hosts", known_hosts), ("frames", frames)];
 
 fn ssh_config(bytes: &[u8]) {
