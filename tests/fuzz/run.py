@@ -26,10 +26,10 @@ FLAGS = [
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters", "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares", "--cfg=fuzzing",
 ]
-# How the samples of a target are called; others have no samples.
+# How the samples of a target are called, where otherwise; what has no samples has seeds of its own.
 NAMES = {"short": ("version", "statusbinary")}
 # A corpus is there to be read by people who review it: small.
-MOST_FILES = 150
+MOST_FILES = 60
 MOST_BYTES = 4096
 
 
@@ -38,18 +38,19 @@ def host() -> str:
     return re.search(r"^host: (.*)$", said, re.MULTILINE)[1]
 
 
-def build() -> Path:
+def build(outside: bool) -> Path:
     """The program; with a platform named, build scripts aren't instrumented."""
     platform = host()
     folder = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target" / "fuzz")
     env = os.environ | {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(FLAGS), "CARGO_TARGET_DIR": str(folder)}
     words = ["cargo", "build", "--release", "--locked", "--manifest-path", str(HERE / "Cargo.toml"), "--target", platform]
+    words += ["--features", "transport"] if outside else []
     subprocess.run(words, check=True, env=env)
     return folder / platform / "release" / "quorate-fuzz"
 
 
-def targets() -> list[str]:
-    return re.findall(r'^    \("(\w+)", \w+\),$', (HERE / "src" / "targets.rs").read_text(), re.MULTILINE)
+def targets(file: str) -> list[str]:
+    return re.findall(r'\("(\w+)", \w+\)', (HERE / "src" / file).read_text())
 
 
 def seeds(target: str, folder: Path) -> None:
@@ -60,6 +61,8 @@ def seeds(target: str, folder: Path) -> None:
             content = path.read_bytes()
             if len(content) <= 1 << 17:
                 (folder / f"sample-{number}").write_bytes(content)
+    for path in sorted((HERE / "seeds" / target).glob("*")):
+        shutil.copy(path, folder / f"seed-{path.name}")
 
 
 def call(program: Path, target: str, words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -104,14 +107,17 @@ def fuzz(program: Path, target: str, seconds: int, keep: bool) -> bool:
 
 
 def minimise(program: Path, target: str, places: list[Path], kept: Path, work: Path) -> None:
-    """Keeps the smallest inputs that cover what all do, as many as a person may look at."""
+    """Keeps inputs that cover what all do, as many as a person may look at."""
     merged = work / "merged"
     merged.mkdir()
     call(program, target, ["-merge=1", f"-max_len={MOST_BYTES}", str(merged), *map(str, places)], work)
-    smallest = sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name))[:MOST_FILES]
+    every = sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name))
+    # Of all sizes: the smallest alone are refused at once.
+    step = max(1.0, len(every) / MOST_FILES)
+    chosen = [every[-1 - int(place * step)] for place in range(min(MOST_FILES, len(every)))]
     for old in kept.iterdir():
         old.unlink()
-    for path in smallest:
+    for path in chosen:
         shutil.copy(path, kept / path.name[:16])
 
 
@@ -121,12 +127,14 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="add what is new to the kept corpus")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all")
     given = parser.parse_args()
-    known = targets()
+    outside = targets("outside.rs")
+    known = targets("targets.rs") + outside
     unknown = [name for name in given.targets if name not in known]
     if unknown or not known:
         parser.error(f"no target {', '.join(unknown)}: there are {', '.join(known)}")
-    program = build()
-    results = [fuzz(program, name, given.seconds, given.keep) for name in given.targets or known]
+    chosen = given.targets or known
+    program = build(any(name in outside for name in chosen))
+    results = [fuzz(program, name, given.seconds, given.keep) for name in chosen]
     print(f"{results.count(True)} passed, {results.count(False)} failed")
     return 0 if all(results) else 1
 

@@ -5,8 +5,8 @@
 //! more than it has nodes: its factor stays open. Whether NetworkTopologyStrategy or SimpleStrategy placed the
 //! ranges is told by placing them both ways; where both fit, both count.
 use crate::{
-    DataCenter, Keyspace, KeyspaceName, Mode, NodeId, Replication, ReplicationFactor, Topology,
-    TopologyError, parse::Described,
+    Address, DataCenter, Keyspace, KeyspaceName, Mode, NodeId, Replication, ReplicationFactor,
+    Topology, TopologyError, parse::Described,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -116,13 +116,17 @@ impl Topology {
     ) -> Result<(), TopologyError> {
         let holders = self.holders();
         let everywhere: u32 = holders.values().sum();
+        let centers = self.centers();
         let wrong = |place: Option<&DataCenter>, shown: u32| TopologyError::OtherFactor {
             keyspace: keyspace.name.clone(),
             data_center: place.cloned(),
             shown,
         };
         for range in &described.ranges {
-            let shown = self.per_center(range.endpoints.iter().copied());
+            let mut shown: BTreeMap<&DataCenter, u32> = BTreeMap::new();
+            for center in range.endpoints.iter().filter_map(|endpoint| centers.get(endpoint)) {
+                *shown.entry(center).or_default() += 1;
+            }
             let all: u32 = shown.values().sum();
             match &keyspace.replication {
                 Replication::Simple(factor) if factor.all.min(everywhere) != all => {
@@ -155,15 +159,9 @@ impl Topology {
         holders
     }
 
-    fn per_center(
-        &self,
-        endpoints: impl Iterator<Item = crate::Address>,
-    ) -> BTreeMap<&DataCenter, u32> {
-        let mut counts = BTreeMap::new();
-        for id in endpoints.filter_map(|address| self.by_address(address)) {
-            *counts.entry(&self.node(id).data_center).or_default() += 1;
-        }
-        counts
+    /// The data center of each address.
+    fn centers(&self) -> BTreeMap<Address, &DataCenter> {
+        self.ids().map(|id| self.node(id)).map(|node| (node.address, &node.data_center)).collect()
     }
 }
 
@@ -173,8 +171,7 @@ fn by_center(
     described: &Described,
     holders: &BTreeMap<&DataCenter, u32>,
 ) -> Option<Reading> {
-    let centers: BTreeMap<_, &DataCenter> =
-        topology.ids().map(|id| topology.node(id)).map(|n| (n.address, &n.data_center)).collect();
+    let centers = topology.centers();
     let mut counts: Option<BTreeMap<&DataCenter, u32>> = None;
     for range in &described.ranges {
         let mut here = BTreeMap::new();

@@ -71,6 +71,9 @@ impl Frames {
                     _ => Err(garbled(&self.buffer)),
                 };
             };
+            if end > LONGEST_LINE {
+                return Err(garbled(&self.buffer));
+            }
             let line = self.buffer.split_to(end);
             self.buffer.advance(1);
             match header(&line)? {
@@ -199,6 +202,11 @@ mod tests {
             assert_eq!(fault.kind, FaultKind::Node, "{}", String::from_utf8_lossy(text));
         }
         assert!(parse(&vec![b'x'; LONGEST_LINE + 1], 1000).is_err());
+        // Also where its end arrives with it.
+        let long = [&b"lost "[..], &vec![b'x'; LONGEST_LINE], b"\n"].concat();
+        for chunk in [1000, long.len()] {
+            assert!(parse(&long, chunk).is_err());
+        }
     }
 
     #[test]

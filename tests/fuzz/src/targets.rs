@@ -6,8 +6,11 @@ use quorate_ring::{
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
-/// Every target by its name; its corpus is the folder of that name.
-pub const ALL: [(&str, fn(&str)); 12] = [
+/// A target and its name, which is that of its corpus' folder.
+pub type Named = (&'static str, fn(&str));
+
+/// Every target.
+pub const ALL: [Named; 12] = [
     ("status", status),
     ("ring", ring),
     ("describecluster", describecluster),
