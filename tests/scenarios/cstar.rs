@@ -62,7 +62,10 @@ const CONTINUE: [&[&str]; 14] = [
     &["--jmx-passwordfile", "/etc/jmx"],
     &["--jmx-addlargs", "--ssl"],
 ];
-const CLEANUP: [&[&str]; 9] = [
+const CLEANUP: [&[&str]; 12] = [
+    &["--jmx-username", "jmx"],
+    &["--jmx-passwordfile", "/etc/jmx"],
+    &["--jmx-addlargs", "--ssl"],
     &["--ssh-password", "secret"],
     &["--stop-after", "1"],
     &["--verbose"],
@@ -73,9 +76,6 @@ const CLEANUP: [&[&str]; 9] = [
     &["--ssh-username", "ops"],
     &["--ssh-identity-file", "FILE"],
 ];
-
-/// Those that other parts of this version bring and that aren't there yet.
-const NOT_YET: [&str; 1] = ["--retry-failed"];
 
 /// The binary under another name.
 fn named(stage: &Stage, name: &str) -> PathBuf {
@@ -97,7 +97,7 @@ async fn every_flag_of_cstar_is_understood_where_cstar_takes_it() {
         [("run", &COMMAND), ("continue", &CONTINUE), ("cleanup-jobs", &CLEANUP)];
     for (verb, flags) in lists {
         // Help is printed once what stands before it was understood.
-        for flag in flags.iter().filter(|flag| !NOT_YET.contains(&flag[0])) {
+        for flag in flags {
             let words = [&[verb], *flag, &["--help"]].concat();
             let said = call_as(&stage, "cstar", &words).await;
             assert_eq!(said.code, 0, "{words:?}: {}", said.err);
@@ -105,6 +105,11 @@ async fn every_flag_of_cstar_is_understood_where_cstar_takes_it() {
         }
     }
     call_as(&stage, "cstar", &["run", "--no-such-flag", "--help"]).await.code(2);
+    for flag in &COMMAND {
+        let said = call_as(&stage, "cstarpar", &[*flag, &["--help"]].concat()).await;
+        assert_eq!(said.code, 0, "{flag:?}: {}", said.err);
+        said.says("Usage: cstarpar COMMAND");
+    }
     stage.end().await;
 }
 
@@ -169,6 +174,26 @@ async fn a_line_of_cstar_runs_as_it_is() {
     let mut other = words.to_vec();
     other[11] = "another";
     call_as(&stage, "cstar", &other).await.code(3).complains("outputs of another job");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_of_cstarpar_runs_here_once_for_each_node() {
+    let stage = Stage::new(1, 3, 1).await;
+    let (seed, config) = (stage.sim.seed(), stage.sim.ssh_config().display().to_string());
+    let second = stage.sim.nodes()[1].address.to_string();
+    let short = ["-F", &config, "--stable", "200ms", "--round-pause", "100ms", "--impact", "none"];
+    let words = [&["echo to {}", "--seed-host", &seed, &second, "--ssh-pause-time=0"][..], &short];
+    let said = call_as(&stage, "cstarpar", &words.concat()).await.code(0);
+    let job = said.job();
+    for (place, node) in stage.sim.nodes().iter().enumerate() {
+        let out = fs::read_to_string(stage.output(&job, place, "out")).unwrap();
+        assert_eq!(out, format!("to {}\n", node.address));
+    }
+    // Under its own name the command stands behind the flags, too.
+    let words = [&["par"][..], &short, &["--seed-host", &seed, "echo to {}"]].concat();
+    stage.call(&words).await.code(0).says("all 3 nodes done");
+    stage.call(&["cleanup-jobs", "--max-job-age", "0"]).await.code(0).says(&job);
     stage.end().await;
 }
 

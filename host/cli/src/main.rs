@@ -111,9 +111,12 @@ async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
         plan = plan.subcommand(subcommand.clone());
         cli = cli.subcommand(subcommand);
         if plugin.manifest().name == par::COMPONENT {
-            let par = par::subcommand(plugin.manifest());
-            plan = plan.subcommand(par.clone());
-            cli = cli.subcommand(par);
+            plan = plan.subcommand(par::subcommand(plugin.manifest()));
+            cli = cli.subcommand(match program {
+                Program::Cstarpar => par::cstarpar(plugin.manifest())
+                    .override_usage("cstarpar COMMAND [OPTIONS] --seed-host <HOST>..."),
+                _ => par::subcommand(plugin.manifest()),
+            });
         }
     }
     cli = cli.subcommand(plan);

@@ -27,8 +27,14 @@ const LOCAL_NODETOOL: &str = "local-nodetool";
 /// Words that tell of a node that goes and comes back.
 const GOES: [&str; 3] = ["reboot", "restart", "shutdown"];
 
-/// The subcommand, from what `run` takes.
+/// The subcommand, from what `run` takes. Its command stands behind its flags, so that each of them takes one word.
 pub(crate) fn subcommand(run: &Manifest) -> Command {
+    let one = |arg: Arg| arg.num_args(1);
+    cstarpar(run).mut_arg("seed_host", one).mut_arg("host", one)
+}
+
+/// The same as cstarpar has it: several hosts may stand behind one flag, and the command before them.
+pub(crate) fn cstarpar(run: &Manifest) -> Command {
     let line = Arg::new(LINE)
         .index(1)
         .value_name("COMMAND")

@@ -5,8 +5,9 @@ use crate::{
     error::CliError,
     launch::{Launch, Prepared, prepare},
     session::Session,
-    watch::say,
+    watch::{complain, say},
 };
+use quorate_ports::LogLevel;
 use quorate_runner::{groups, strategy_view};
 use quorate_schedule::{Job, Waves};
 use quorate_views::PlanView;
@@ -34,7 +35,13 @@ async fn print(launch: &Launch, prepared: Prepared) -> Result<(), CliError> {
             let mut job = Job::new(topology.clone(), &created.targets, policy.clone())
                 .map_err(CliError::not_started)?;
             let view = strategy_view(&created, &created.hosts, &mut job);
-            let proposal = strategy.propose(view).await.map_err(CliError::not_started)?;
+            let answer = strategy.propose(view).await;
+            for (level, text) in &answer.lines {
+                if *level != LogLevel::Debug || launch.show.verbose > 0 {
+                    complain(&format!("the strategy: {text}"));
+                }
+            }
+            let proposal = answer.proposal.map_err(CliError::not_started)?;
             let (waves, proposed) =
                 Waves::of_groups(topology, &guard, policy, &created.targets, groups(proposal));
             (waves, proposed.dropped)

@@ -63,8 +63,8 @@ pub enum Record {
     },
     /// A line that a component wrote.
     Log {
-        /// The node whose run wrote it.
-        node: NodeId,
+        /// The node whose run wrote it; none: the strategy's component.
+        node: Option<NodeId>,
         /// Its level.
         level: Level,
         /// The line.

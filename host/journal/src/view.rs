@@ -159,7 +159,7 @@ impl JobView {
                 self.message(stamped.at, Some(*node), Level::Warn, text);
             }
             Record::Log { node, level, text } => {
-                self.message(stamped.at, Some(*node), *level, text);
+                self.message(stamped.at, *node, *level, text);
             }
             Record::Warning { text } => self.message(stamped.at, None, Level::Warn, text),
             Record::Observed { .. } => {}

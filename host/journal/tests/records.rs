@@ -45,7 +45,7 @@ fn story() -> Vec<Stamped> {
         intended(a, "aa"),
         Record::Connection { node: a, text: "broke".into() },
         Record::Progress { node: a, text: "working".into() },
-        Record::Log { node: a, level: Level::Warn, text: "odd".into() },
+        Record::Log { node: Some(a), level: Level::Warn, text: "odd".into() },
         Record::Observed { node: a, request: "wait".into(), answer: "ok".into() },
         finished(a, ActionClose::Exited(Exit::Signal(9))),
         Record::Step(Transition::Ended { node: a, outcome: failed }),

@@ -20,7 +20,7 @@ pub use private::{PrivateFile, Secret};
 pub use quorate_journal::{ActionId, Exit};
 pub use quorate_schedule::{Detaching, JobId, LiveAction, NodeKey, Probe, Sharer, Skew};
 pub use store::{Store, StoreError};
-pub use strategy::StrategyHost;
+pub use strategy::{StrategyAnswer, StrategyHost};
 pub use transport::{
     Action, ActionEnd, ActionWatch, Answer, FaultKind, Program, Query, Target, Transport,
     TransportError,

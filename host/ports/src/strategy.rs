@@ -1,6 +1,15 @@
 //! Asking a strategy's component for an order.
-use crate::{BoxFuture, CommandError};
+use crate::{BoxFuture, CommandError, LogLevel};
 use quorate_contract::{Proposal, StrategyManifest, StrategyView};
+
+/// What a strategy's component answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StrategyAnswer {
+    /// Its proposal; else it refused, was ended, or answered what can't be read or carried out.
+    pub proposal: Result<Proposal, CommandError>,
+    /// What it logged and printed meanwhile, by the line.
+    pub lines: Vec<(LogLevel, String)>,
+}
 
 /// One strategy, loaded. What it proposes is a wish: the guard admits each node, or doesn't.
 pub trait StrategyHost: Send + Sync {
@@ -12,8 +21,5 @@ pub trait StrategyHost: Send + Sync {
     /// of the answer exist, wait and are named once isn't looked at here.
     ///
     /// Dropping the future ends the guest.
-    ///
-    /// # Errors
-    /// The component refused, was ended, or answered what can't be read or carried out.
-    fn propose(&self, view: StrategyView) -> BoxFuture<'_, Result<Proposal, CommandError>>;
+    fn propose(&self, view: StrategyView) -> BoxFuture<'_, StrategyAnswer>;
 }

@@ -2,7 +2,7 @@
 use crate::{
     Live, Nodetool, NodetoolCall,
     discover::read_anew,
-    effects::{Forgets, LAST_WORD, NodeEffects, Note},
+    effects::{Forgets, LAST_WORD, NodeEffects, Note, log},
     here::Told,
     journal::Journal,
     rounds::Rounds,
@@ -335,9 +335,16 @@ impl Driver<'_> {
     fn propose(&mut self) {
         let view = strategy_view(self.created, &self.hosts, &mut self.job);
         let (strategy, notes) = (self.deps.strategy.clone(), self.notes.clone());
+        let journal = self.journal.clone();
         tokio::spawn(async move {
             let answer = match strategy {
-                Some(strategy) => strategy.propose(view).await.map_err(|e| e.to_string()),
+                Some(strategy) => {
+                    let answer = strategy.propose(view).await;
+                    for (level, text) in answer.lines {
+                        journal.write_later(log(None, level, text));
+                    }
+                    answer.proposal.map_err(|e| e.to_string())
+                }
                 None => Err("the strategy's component isn't there".into()),
             };
             // The job may have ended meanwhile.

@@ -338,18 +338,23 @@ impl Effects for NodeEffects {
     }
 
     fn log(&self, level: LogLevel, text: String) {
-        let level = match level {
-            LogLevel::Debug => Level::Debug,
-            LogLevel::Info => Level::Info,
-            LogLevel::Warn => Level::Warn,
-            LogLevel::Error => Level::Error,
-        };
-        self.journal.write_later(Record::Log { node: self.node, level, text });
+        self.journal.write_later(log(Some(self.node), level, text));
     }
 
     fn progress(&self, text: String) {
         self.journal.write_later(Record::Progress { node: self.node, text });
     }
+}
+
+/// A line of a component, as it is journalled.
+pub(crate) fn log(node: Option<NodeId>, level: LogLevel, text: String) -> Record {
+    let level = match level {
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Info => Level::Info,
+        LogLevel::Warn => Level::Warn,
+        LogLevel::Error => Level::Error,
+    };
+    Record::Log { node, level, text }
 }
 
 /// Passes an action's output on: to disk, to those who watch, and its ends to the component.

@@ -42,7 +42,8 @@ pub fn event_json(view: &JobView, stamped: &Stamped, verbosity: u8) -> Option<Va
         },
         Record::Log { level: Level::Debug, .. } if verbosity < 1 => None,
         Record::Log { node, level, text } => {
-            at(node, "log", json!({ "level": level_word(*level), "text": text }))
+            let more = json!({ "level": level_word(*level), "text": text });
+            Some(event(view, stamped.at, "log", *node, more))
         }
         Record::Progress { node, text } => at(node, "progress", json!({ "text": text })),
         Record::Warning { text } => {

@@ -27,11 +27,15 @@ pub fn event_line(view: &JobView, stamped: &Stamped, verbosity: u8) -> Option<St
         Record::Progress { node, text } => line(*node, text.clone()),
         Record::Connection { node, text } => line(*node, text.clone()),
         Record::Warning { text } => Some(format!("{} warning: {text}", clock_time(stamped.at))),
-        Record::Log { node, level, text } => match level {
-            Level::Debug if verbosity < 1 => None,
-            Level::Warn | Level::Error => line(*node, format!("warning: {text}")),
-            _ => line(*node, text.clone()),
-        },
+        Record::Log { level: Level::Debug, .. } if verbosity < 1 => None,
+        Record::Log { node, level, text } => {
+            let warns = matches!(level, Level::Warn | Level::Error);
+            let text = format!("{}{text}", if warns { "warning: " } else { "" });
+            match node {
+                Some(node) => line(*node, text),
+                None => Some(format!("{} the strategy: {text}", clock_time(stamped.at))),
+            }
+        }
         Record::Intended { node, action, summary, .. } if verbosity >= 1 => {
             line(*node, format!("action {} {summary}", action.seq))
         }

@@ -78,7 +78,11 @@ fn situation() -> (JobView, Glance, Vec<String>) {
     let text = "the connection broke; taken up again at byte 4096".into();
     lines.push(told(&mut view, 1_019_000, Record::Connection { node: node(5), text }));
     let level = Level::Debug;
-    lines.push(told(&mut view, 1_019_000, Record::Log { node: node(5), level, text: "x".into() }));
+    lines.push(told(
+        &mut view,
+        1_019_000,
+        Record::Log { node: Some(node(5)), level, text: "x".into() },
+    ));
     let holds = vec![(node(2), view.job.nodes()[&node(2)].held.clone().unwrap())];
     let last_lines = BTreeMap::from([(node(5), "flushing shop.orders".to_owned())]);
     (view, Glance { holds, last_lines }, lines.into_iter().flatten().collect())

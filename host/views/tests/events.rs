@@ -9,8 +9,8 @@ use quorate_schedule::{
     Transition,
 };
 use quorate_views::{
-    ErrorView, OutputLine, asked_json, ended_json, error_json, event_json, job_json, jobs_json,
-    not_begun_json, output_json, waiting_json,
+    ErrorView, OutputLine, asked_json, ended_json, error_json, event_json, event_line, job_json,
+    jobs_json, not_begun_json, output_json, waiting_json,
 };
 use serde_json::Value;
 use std::{
@@ -119,7 +119,7 @@ fn others() -> Vec<Record> {
             text: "the connection ended; the action goes on there; attaching again".into(),
         },
         Record::Observed { node, request: "refresh".into(), answer: "UN".into() },
-        Record::Log { node, level: Level::Info, text: "2 snapshots are left".into() },
+        Record::Log { node: Some(node), level: Level::Info, text: "2 snapshots are left".into() },
         Record::Progress { node, text: "draining".into() },
     ];
     for record in &others {
@@ -234,9 +234,14 @@ fn what_is_said_less_often_needs_a_flag() {
         |record, verbosity| event_json(&view, &Stamped { at: START, record }, verbosity).is_some();
     let observed =
         || Record::Observed { node: NODE, request: "refresh".into(), answer: "UN".into() };
-    let debug = || Record::Log { node: NODE, level: Level::Debug, text: "x".into() };
+    let debug = || Record::Log { node: Some(NODE), level: Level::Debug, text: "x".into() };
     assert!(!told(observed(), 1) && told(observed(), 2));
     assert!(!told(debug(), 0) && told(debug(), 1));
+    let of_strategy = Record::Log { node: None, level: Level::Warn, text: "no rack".into() };
+    let event = event_json(&view, &Stamped { at: START, record: of_strategy.clone() }, 0).unwrap();
+    assert!(event.get("node").is_none() && event["level"] == "warn");
+    let line = event_line(&view, &Stamped { at: START, record: of_strategy }, 0).unwrap();
+    assert!(line.ends_with(" the strategy: warning: no rack"), "{line}");
 }
 
 #[test]

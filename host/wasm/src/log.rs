@@ -28,7 +28,7 @@ impl GuestStream {
 }
 
 /// Counts the lines of one run and passes them on. Without effects (`describe`, `plan`, `propose`) lines
-/// are counted and nobody is there to be told.
+/// are kept, as many as the limits allow, for whoever asks for them at the end.
 pub(crate) struct GuestLog {
     effects: Option<Arc<dyn Effects>>,
     max_lines: u64,
@@ -43,6 +43,8 @@ struct Counts {
     /// The beginnings of lines that have no end yet.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// Lines that nobody was told.
+    kept: Vec<(LogLevel, String)>,
 }
 
 impl GuestLog {
@@ -104,14 +106,22 @@ impl GuestLog {
         }
     }
 
+    /// The lines that nobody was told, those without a line end too.
+    pub(crate) fn kept(&self) -> Vec<(LogLevel, String)> {
+        self.finish();
+        std::mem::take(&mut self.counts().kept)
+    }
+
     fn show(&self, counts: &mut Counts, level: LogLevel, line: &str) -> Result<(), Breach> {
         let line = line.trim_end_matches('\r');
         if line.is_empty() {
             return Ok(());
         }
         self.add_line(counts)?;
-        if let Some(effects) = &self.effects {
-            effects.log(level, printable(line, LINE_CHARS));
+        let line = printable(line, LINE_CHARS);
+        match &self.effects {
+            Some(effects) => effects.log(level, line),
+            None => counts.kept.push((level, line)),
         }
         Ok(())
     }

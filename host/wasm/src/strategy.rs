@@ -10,8 +10,8 @@ use crate::{
     ticker::Ticking,
 };
 use quorate_contract::{Proposal, StrategyManifest, StrategyView};
-use quorate_ports::{BoxFuture, CommandError, StrategyHost};
-use wasmtime::{Engine, component::Component};
+use quorate_ports::{BoxFuture, CommandError, LogLevel, StrategyAnswer, StrategyHost};
+use wasmtime::{Engine, Store, component::Component};
 
 /// More characters of what a guest says about its refusal aren't kept.
 const MESSAGE_CHARS: usize = 4_000;
@@ -19,7 +19,7 @@ const MESSAGE_CHARS: usize = 4_000;
 /// A component that exports a strategy. Every proposal has an instance of its own, in which clocks
 /// stand at 1970 and all chance has one seed: it can hang on nothing but the view.
 ///
-/// What it logs counts against its limits and is shown to nobody.
+/// What it logs counts against its limits and comes with the answer.
 pub struct Strategy {
     engine: Engine,
     instances: StrategyPre<State>,
@@ -63,9 +63,22 @@ impl Strategy {
         &self.cache
     }
 
-    async fn proposed(&self, view: StrategyView) -> Result<Proposal, String> {
-        let view = serde_json::to_string(&view).map_err(|error| error.to_string())?;
+    /// The proposal, and what was logged meanwhile.
+    async fn proposed(
+        &self,
+        view: StrategyView,
+    ) -> (Result<Proposal, String>, Vec<(LogLevel, String)>) {
         let mut store = state::store(&self.engine, Purpose::Sandbox("propose"), self.limits);
+        let proposal = self.ask(&mut store, view).await;
+        (proposal, store.data().log.kept())
+    }
+
+    async fn ask(
+        &self,
+        mut store: &mut Store<State>,
+        view: StrategyView,
+    ) -> Result<Proposal, String> {
+        let view = serde_json::to_string(&view).map_err(|error| error.to_string())?;
         let answer = async {
             let guest = self.instances.instantiate_async(&mut store).await?;
             let answer = plugin(&guest).call_propose(&mut store, &view).await?;
@@ -93,13 +106,15 @@ impl StrategyHost for Strategy {
         &self.digest
     }
 
-    fn propose(&self, view: StrategyView) -> BoxFuture<'_, Result<Proposal, CommandError>> {
+    fn propose(&self, view: StrategyView) -> BoxFuture<'_, StrategyAnswer> {
         Box::pin(Ticking::new(async move {
-            self.proposed(view).await.map_err(|message| CommandError {
+            let (proposal, lines) = self.proposed(view).await;
+            let proposal = proposal.map_err(|message| CommandError {
                 kind: StrategyManifest::KIND,
                 command: self.manifest.name.clone(),
                 message,
-            })
+            });
+            StrategyAnswer { proposal, lines }
         }))
     }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use quorate_contract::{Group, NodeState, Proposal, StrategyNode, StrategyView};
-use quorate_ports::{CommandError, ComponentKind, StrategyHost};
+use quorate_ports::{CommandError, ComponentKind, LogLevel, StrategyHost};
 use quorate_wasm::{CacheUse, Engine, EngineOptions, Limits, Strategy};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::Path, sync::Arc};
@@ -53,7 +53,7 @@ async fn misbehaves(how: &str) -> String {
     let cpu_ms = if how == "loop" { 300 } else { 60_000 };
     let limits = Limits { cpu_ms, log_lines: 100, log_bytes: 10_000, ..Limits::default() };
     let strategy = misbehaving(limits).await;
-    let error = strategy.propose(view(3, json!({"how": how}))).await.unwrap_err();
+    let error = strategy.propose(view(3, json!({"how": how}))).await.proposal.unwrap_err();
     let CommandError { kind, command, .. } = &error;
     assert_eq!((*kind, command.as_str()), (ComponentKind::Strategy, "misbehaves"));
     let text = error.to_string();
@@ -77,12 +77,12 @@ async fn bundled_strategies_say_who_they_are() {
 
 #[tokio::test]
 async fn bundled_strategies_propose_their_orders() {
-    let rack = strategy("rack").await.propose(view(12, json!({}))).await.unwrap();
+    let rack = strategy("rack").await.propose(view(12, json!({}))).await.proposal.unwrap();
     let racks: [&[u32]; 10] = [&[0, 10], &[2], &[4], &[6], &[8], &[1, 11], &[3], &[5], &[7], &[9]];
     assert_eq!(nodes(&rack), racks);
 
     let arguments = json!({"first": "n11", "pause": true});
-    let canary = strategy("canary").await.propose(view(12, arguments)).await.unwrap();
+    let canary = strategy("canary").await.propose(view(12, arguments)).await.proposal.unwrap();
     assert_eq!(nodes(&canary), [&[11][..], &[1], &[0, 2, 3, 4, 5, 6, 7, 8, 9, 10]]);
     let pauses: Vec<bool> = canary.groups.iter().map(|group| group.pause_after).collect();
     assert_eq!(pauses, [true, false, false]);
@@ -90,14 +90,14 @@ async fn bundled_strategies_propose_their_orders() {
     let mut unknown = view(4, json!({}));
     unknown.nodes[1].past_duration_ms = None;
     unknown.nodes[2].phase = "done".into();
-    let longest = strategy("longest-first").await.propose(unknown).await.unwrap();
+    let longest = strategy("longest-first").await.propose(unknown).await.proposal.unwrap();
     assert_eq!(nodes(&longest), [[1, 3, 0]]);
 }
 
 #[tokio::test]
 async fn a_bundled_strategy_refuses_with_a_reason() {
     let canary = strategy("canary").await;
-    let error = canary.propose(view(2, json!({"first": "n7"}))).await.unwrap_err();
+    let error = canary.propose(view(2, json!({"first": "n7"}))).await.proposal.unwrap_err();
     let text = "strategy canary: --first n7: the job has no such target";
     assert_eq!(error.to_string(), text);
 }
@@ -106,7 +106,7 @@ async fn a_bundled_strategy_refuses_with_a_reason() {
 async fn a_thousand_nodes_are_proposed_each_once() {
     for bundled in quorate_bundled::strategies() {
         let strategy = strategy(bundled.name).await;
-        let proposal = strategy.propose(view(1_000, json!({}))).await.unwrap();
+        let proposal = strategy.propose(view(1_000, json!({}))).await.proposal.unwrap();
         let named: Vec<u32> = nodes(&proposal).concat();
         assert_eq!(named.len(), 1_000, "{}", bundled.name);
         let each: BTreeSet<u32> = named.into_iter().collect();
@@ -119,9 +119,23 @@ async fn an_answer_is_taken_as_it_is() {
     let strategy = misbehaving(Limits::default()).await;
     // Nodes that don't exist, or are named twice, are for the job to judge.
     let answer = r#"{"groups": [{"nodes": [9, 9]}, {"nodes": [], "max-out": 3}]}"#;
-    let proposal = strategy.propose(view(1, json!({"how": answer}))).await.unwrap();
+    let proposal = strategy.propose(view(1, json!({"how": answer}))).await.proposal.unwrap();
     let group = |nodes, max_out| Group { nodes, max_out, pause_after: false };
     assert_eq!(proposal.groups, [group(vec![9, 9], None), group(vec![], Some(3))]);
+}
+
+#[tokio::test]
+async fn what_a_strategy_logs_comes_with_its_answer() {
+    let limits = Limits { cpu_ms: 60_000, log_lines: 100, log_bytes: 10_000, ..Limits::default() };
+    for how in ["log", "print"] {
+        let answer = misbehaving(limits).await.propose(view(3, json!({"how": how}))).await;
+        // The hundred and first line ends it.
+        assert!(answer.proposal.is_err());
+        assert_eq!(answer.lines, vec![(LogLevel::Info, "more".to_owned()); 100], "{how}");
+    }
+    let answer = r#"{"groups": []}"#;
+    let quiet = misbehaving(limits).await.propose(view(3, json!({"how": answer}))).await;
+    assert_eq!(quiet.lines, []);
 }
 
 #[tokio::test]
@@ -177,9 +191,9 @@ async fn a_strategy_is_not_spoilt_by_what_it_did_before() {
     let limits = Limits { cpu_ms: 300, ..Limits::default() };
     let strategy = misbehaving(limits).await;
     for how in ["trap", "loop", "allocate"] {
-        strategy.propose(view(1, json!({"how": how}))).await.unwrap_err();
+        strategy.propose(view(1, json!({"how": how}))).await.proposal.unwrap_err();
         let good = strategy.propose(view(1, json!({"how": r#"{"groups": []}"#}))).await;
-        assert_eq!(good, Ok(Proposal::default()));
+        assert_eq!(good.proposal, Ok(Proposal::default()));
     }
 }
 
@@ -189,7 +203,7 @@ async fn equal_views_get_equal_answers_and_show_nothing_of_this_machine() {
     let other = misbehaving(Limits::default()).await;
     let mut seen = BTreeSet::new();
     for strategy in [&first, &first, &other] {
-        let peeked = strategy.propose(view(1, json!({"how": "peek"}))).await.unwrap_err();
+        let peeked = strategy.propose(view(1, json!({"how": "peek"}))).await.proposal.unwrap_err();
         seen.insert(peeked.message);
     }
     assert_eq!(seen.len(), 1, "{seen:?}");
@@ -236,7 +250,7 @@ async fn strategies_are_compiled_and_asked_once() {
         let rack = cached(&path).load_strategy("rack", bundled_strategy("rack")).await.unwrap();
         assert_eq!(*rack.cache(), expected);
         assert_eq!(rack.manifest().name, "rack");
-        assert_eq!(rack.propose(view(10, json!({}))).await.unwrap().groups.len(), 10);
+        assert_eq!(rack.propose(view(10, json!({}))).await.proposal.unwrap().groups.len(), 10);
     }
 }
 

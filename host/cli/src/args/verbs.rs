@@ -144,6 +144,13 @@ pub(crate) struct CleanupArgs {
     /// cstar takes it, and it counts nothing here either.
     #[arg(long, hide = true, value_name = "N")]
     stop_after: Option<u32>,
+    /// No nodetool is called.
+    #[arg(long, hide = true)]
+    jmx_username: Option<String>,
+    #[arg(long, hide = true)]
+    jmx_passwordfile: Option<String>,
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    jmx_addlargs: Option<String>,
     /// Name each node that couldn't be reached
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
