@@ -74,9 +74,6 @@ const CLEANUP: [&[&str]; 9] = [
     &["--ssh-identity-file", "FILE"],
 ];
 
-/// Those that other parts of this version bring and that aren't there yet.
-const NOT_YET: [&str; 1] = ["--retry-failed"];
-
 /// The binary under another name.
 fn named(stage: &Stage, name: &str) -> PathBuf {
     let link = stage.home.path().join(name);
@@ -93,11 +90,11 @@ async fn call_as(stage: &Stage, name: &str, words: &[&str]) -> Said {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flag_of_cstar_is_understood_where_cstar_takes_it() {
     let stage = Stage::new(1, 1, 1).await;
-    let lists: [(&str, &[&[&str]]); 3] =
-        [("run", &COMMAND), ("continue", &CONTINUE), ("cleanup-jobs", &CLEANUP)];
+    let lists: [(&str, &[&[&str]]); 4] =
+        [("run", &COMMAND), ("par", &COMMAND), ("continue", &CONTINUE), ("cleanup-jobs", &CLEANUP)];
     for (verb, flags) in lists {
         // Help is printed once what stands before it was understood.
-        for flag in flags.iter().filter(|flag| !NOT_YET.contains(&flag[0])) {
+        for flag in flags {
             let words = [&[verb], *flag, &["--help"]].concat();
             let said = call_as(&stage, "cstar", &words).await;
             assert_eq!(said.code, 0, "{words:?}: {}", said.err);
@@ -169,6 +166,28 @@ async fn a_line_of_cstar_runs_as_it_is() {
     let mut other = words.to_vec();
     other[11] = "another";
     call_as(&stage, "cstar", &other).await.code(3).complains("outputs of another job");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_of_cstarpar_runs_here_as_it_is() {
+    let stage = Stage::new(1, 3, 1).await;
+    let (seed, config) = (stage.sim.seed(), stage.sim.ssh_config().display().to_string());
+    let other = stage.sim.nodes()[1].address.to_string();
+    let line = "echo {} 'a,  b'";
+    let ours = ["-F", &config, "--impact", "none"];
+    for words in [
+        [&[line, "--seed-host", &seed, &other][..], &ours].concat(),
+        [&ours[..], &["--seed-host", &seed, line]].concat(),
+        [&ours[..], &["--seed-host", &seed, &other, "--", line]].concat(),
+        [&["--seed-host", &seed][..], &ours, &[line]].concat(),
+    ] {
+        let said = call_as(&stage, "cstarpar", &words).await.code(0).says("all 3 nodes done");
+        let out = fs::read_to_string(stage.output(&said.job(), 1, "out")).unwrap();
+        assert_eq!(out, format!("{other} a,  b\n"), "{words:?}");
+    }
+    let help = call_as(&stage, "cstarpar", &["--help"]).await.code(0);
+    help.says("Usage: cstarpar ");
     stage.end().await;
 }
 

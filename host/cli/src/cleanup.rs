@@ -3,11 +3,12 @@ use crate::{
     args::{CleanupArgs, PasswordArgs},
     connect::{connect, recalled},
     error::CliError,
+    par::through,
     session::{Session, SystemClock, stored},
     watch::{complain, say},
 };
-use quorate_journal::{JobView, Record, Stamped};
-use quorate_ports::{ActionId, Clock, JobId, StoreError, Target, Transport};
+use quorate_journal::{JobView, Place, Record, Stamped};
+use quorate_ports::{ActionId, Clock, JobId, StoreError, Target};
 use quorate_store::{JobLock, remove_outputs};
 use quorate_views::duration;
 use std::{collections::BTreeMap, sync::Arc};
@@ -38,7 +39,7 @@ pub(crate) async fn cleanup(args: CleanupArgs) -> Result<u8, CliError> {
         }
         let left = match args.local {
             true => Vec::new(),
-            false => tidy_nodes(&records, &args.password).await,
+            false => tidy_nodes(&session, &records, &args.password).await,
         };
         session.store.remove(&job).map_err(stored)?;
         remove_outputs(&session.home, &job).map_err(stored)?;
@@ -88,7 +89,11 @@ fn old(
 }
 
 /// Removes what actions left on their nodes; which nodes couldn't be tidied, and why.
-async fn tidy_nodes(records: &[Stamped], password: &PasswordArgs) -> Vec<(String, String)> {
+async fn tidy_nodes(
+    session: &Session,
+    records: &[Stamped],
+    password: &PasswordArgs,
+) -> Vec<(String, String)> {
     let Ok(view) = JobView::fold(records) else { return Vec::new() };
     let mut actions: BTreeMap<_, Vec<ActionId>> = BTreeMap::new();
     for record in records {
@@ -97,13 +102,14 @@ async fn tidy_nodes(records: &[Stamped], password: &PasswordArgs) -> Vec<(String
         }
     }
     let transport = recalled(&view.created.ssh).and_then(|mut ssh| {
-        if ssh.password.needed && !password.wanted() {
+        let on_nodes = matches!(view.created.place, Place::Node);
+        if on_nodes && ssh.password.needed && !password.wanted() {
             // Nobody is asked for something that is no longer of use to him.
             let what = "the job logged in with a password (--ssh-password-file gives it)";
             return Err(CliError::unreadable(what));
         }
         ssh.password = password.clone();
-        connect(&ssh)
+        through(&connect(&ssh)?, &view.created.place, session)
     });
     let transport = match transport {
         Ok(transport) => transport,
