@@ -93,8 +93,8 @@ async fn call_as(stage: &Stage, name: &str, words: &[&str]) -> Said {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flag_of_cstar_is_understood_where_cstar_takes_it() {
     let stage = Stage::new(1, 1, 1).await;
-    let lists: [(&str, &[&[&str]]); 3] =
-        [("run", &COMMAND), ("continue", &CONTINUE), ("cleanup-jobs", &CLEANUP)];
+    let lists: [(&str, &[&[&str]]); 4] =
+        [("run", &COMMAND), ("par", &COMMAND), ("continue", &CONTINUE), ("cleanup-jobs", &CLEANUP)];
     for (verb, flags) in lists {
         // Help is printed once what stands before it was understood.
         for flag in flags {
@@ -194,6 +194,28 @@ async fn a_line_of_cstarpar_runs_here_once_for_each_node() {
     let words = [&["par"][..], &short, &["--seed-host", &seed, "echo to {}"]].concat();
     stage.call(&words).await.code(0).says("all 3 nodes done");
     stage.call(&["cleanup-jobs", "--max-job-age", "0"]).await.code(0).says(&job);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_of_cstarpar_runs_here_as_it_is() {
+    let stage = Stage::new(1, 3, 1).await;
+    let (seed, config) = (stage.sim.seed(), stage.sim.ssh_config().display().to_string());
+    let other = stage.sim.nodes()[1].address.to_string();
+    let line = "echo {} 'a,  b'";
+    let ours = ["-F", &config, "--impact", "none"];
+    for words in [
+        [&[line, "--seed-host", &seed, &other][..], &ours].concat(),
+        [&ours[..], &["--seed-host", &seed, line]].concat(),
+        [&ours[..], &["--seed-host", &seed, &other, "--", line]].concat(),
+        [&["--seed-host", &seed][..], &ours, &[line]].concat(),
+    ] {
+        let said = call_as(&stage, "cstarpar", &words).await.code(0).says("all 3 nodes done");
+        let out = fs::read_to_string(stage.output(&said.job(), 1, "out")).unwrap();
+        assert_eq!(out, format!("{other} a,  b\n"), "{words:?}");
+    }
+    let help = call_as(&stage, "cstarpar", &["--help"]).await.code(0);
+    help.says("Usage: cstarpar ");
     stage.end().await;
 }
 

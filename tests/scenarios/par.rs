@@ -197,7 +197,7 @@ async fn at_its_time_limit_a_command_is_ended_with_all_that_it_started() {
     let words =
         ["--impact", "none", "--timeout", "2s", "--command", "sleep 100 & echo $! >pid; wait"];
     let (child, directory) = spawn(&stage, &words);
-    end_of(child).await.code(1).says("not confirmed within 2.0s").says("ended after its 2.0s");
+    end_of(child).await.code(1).says("not confirmed within 2.0s").says("action 1 ended after its ");
     let pid = read(&directory.join("pid"));
     assert!(!pid.is_empty());
     let ends = async {

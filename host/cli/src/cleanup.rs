@@ -7,7 +7,7 @@ use crate::{
     session::{Session, SystemClock, stored},
     watch::{complain, say},
 };
-use quorate_journal::{JobView, Record, Stamped};
+use quorate_journal::{JobView, Place, Record, Stamped};
 use quorate_ports::{ActionId, Clock, JobId, StoreError, Target};
 use quorate_store::{JobLock, remove_outputs};
 use quorate_views::duration;
@@ -102,7 +102,8 @@ async fn tidy_nodes(
         }
     }
     let transport = recalled(&view.created.ssh).and_then(|mut ssh| {
-        if ssh.password.needed && !password.wanted() {
+        let on_nodes = matches!(view.created.place, Place::Node);
+        if on_nodes && ssh.password.needed && !password.wanted() {
             // Nobody is asked for something that is no longer of use to him.
             let what = "the job logged in with a password (--ssh-password-file gives it)";
             return Err(CliError::unreadable(what));

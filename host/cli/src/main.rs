@@ -91,7 +91,7 @@ fn raise_descriptor_limit() {
 
 async fn run(words: Vec<OsString>) -> Result<u8, CliError> {
     let program = Program::of(&words);
-    let words = program.spelled_out(words);
+    let words = par::line_first(program, program.spelled_out(words));
     let mut cli =
         Cli::command().name(program.name()).subcommand_required(true).arg_required_else_help(true);
     // Components are looked at only where a command, or the list of them, is asked for.

@@ -5,6 +5,7 @@ use crate::{
     error::CliError,
     launch::Launch,
     plugin_args::{self, quoted, shown},
+    program::Program,
     session::Session,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -13,7 +14,7 @@ use quorate_journal::Place;
 use quorate_ports::Transport;
 use quorate_transport::{Local, Ssh};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{ffi::OsString, sync::Arc};
 
 /// What is typed.
 pub(crate) const NAME: &str = "par";
@@ -79,7 +80,7 @@ pub(crate) fn here(mut launch: Launch, matches: &ArgMatches) -> Result<Launch, C
     let run = launch.command.manifest();
     launch.summary = match matches.get_one::<String>(LINE) {
         Some(line) => {
-            launch.arguments.insert("argv".into(), words(line)?);
+            launch.arguments.insert("argv".into(), split(line)?);
             shown(&[NAME.into(), quoted(line)])
         }
         None => plugin_args::summary(&manifest(run), matches),
@@ -110,8 +111,39 @@ pub(crate) fn here(mut launch: Launch, matches: &ArgMatches) -> Result<Launch, C
     Ok(launch)
 }
 
-/// The words of a command line.
-fn words(line: &str) -> Result<Value, CliError> {
+/// quorate's own command line with the command's line in front, where it stands elsewhere in cstarpar's: after two dashes, or behind
+/// the hosts, of which `--seed-host A B 'COMMAND LINE'` would take it for one. No host has a blank in its name.
+pub(crate) fn line_first(program: Program, mut words: Vec<OsString>) -> Vec<OsString> {
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|given| given == word);
+    let verb = match (is(1, NAME), is(1, "plan") && is(2, NAME)) {
+        (true, _) => 1,
+        (_, true) => 2,
+        _ => return words,
+    };
+    let end = words.iter().position(|word| word == "--");
+    if let Some(end) = end.filter(|end| program == Program::Cstarpar && end + 2 == words.len()) {
+        // First, so that no option takes it.
+        let line = words.remove(end + 1);
+        words.truncate(end);
+        words.insert(verb + 1, line);
+        return words;
+    }
+    let mut hosts = false;
+    for at in verb + 1..end.unwrap_or(words.len()) {
+        let word = words[at].to_string_lossy();
+        if word.starts_with('-') {
+            hosts = word == "--seed-host" || word == "--host";
+        } else if hosts && word.contains(char::is_whitespace) {
+            let line = words.remove(at);
+            words.insert(verb + 1, line);
+            break;
+        }
+    }
+    words
+}
+
+/// The words of the command's line.
+fn split(line: &str) -> Result<Value, CliError> {
     let words = shlex::split(line).ok_or_else(|| {
         CliError::usage(format!("{}: a quote is opened and not closed", quoted(line)))
     })?;
@@ -151,11 +183,42 @@ mod tests {
 
     #[test]
     fn a_line_is_split_as_cstarpar_splits_it() {
-        let split = |line: &str| words(line).unwrap();
+        let of = |line: &str| split(line).unwrap();
         let expected = serde_json::json!(["ssh", "{}", "echo a  b", "$HOME", "it's", ""]);
-        assert_eq!(split("ssh {}  'echo a  b' $HOME \"it's\" ''"), expected);
-        assert!(words("ssh {} 'oops").unwrap_err().to_string().contains("not closed"));
-        assert!(words("  ").unwrap_err().to_string().contains("empty"));
+        assert_eq!(of("ssh {}  'echo a  b' $HOME \"it's\" ''"), expected);
+        assert!(split("ssh {} 'oops").unwrap_err().to_string().contains("not closed"));
+        assert!(split("  ").unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn a_line_behind_the_hosts_is_none_of_them() {
+        let of = |program, text: &[&str]| {
+            let given = text.iter().map(OsString::from).collect();
+            let made: Vec<_> = line_first(program, program.spelled_out(given))
+                .iter()
+                .map(|w| w.to_str().unwrap().to_owned())
+                .collect();
+            made.join("|")
+        };
+        let ours = |text: &[&str]| of(Program::Quorate, text);
+        assert_eq!(
+            ours(&["q", "par", "--seed-host", "a", "b", "x {}", "-v"]),
+            "q|par|x {}|--seed-host|a|b|-v"
+        );
+        assert_eq!(ours(&["q", "plan", "par", "--host", "a", "x {}"]), "q|plan|par|x {}|--host|a");
+        for kept in [
+            &["q", "par", "x {}", "--seed-host", "a"][..],
+            &["q", "par", "--seed-host", "a", "--command", "x {}"],
+            &["q", "par", "--seed-host", "a", "--", "x y"],
+            &["q", "run", "--seed-host", "a", "x y"],
+            &["q"],
+        ] {
+            assert_eq!(ours(kept), kept.join("|"));
+        }
+        let cstarpar = |text: &[&str]| of(Program::Cstarpar, text);
+        assert_eq!(cstarpar(&["c", "--seed-host", "a", "b", "--", "x"]), "c|par|x|--seed-host|a|b");
+        assert_eq!(cstarpar(&["c", "--help"]), "c|par|--help");
+        assert_eq!(cstarpar(&["c"]), "c|par");
     }
 
     #[test]
