@@ -31,7 +31,7 @@ pub(crate) struct HostSpec {
 #[command(next_help_heading = "Hosts")]
 pub(crate) struct ReachArgs {
     /// Nodes that aren't reached by the addresses that gossip shows: lines `NODE HOST`, or a JSON object; NODE is a
-    /// host id, an address or a name, HOST what ssh is given: [USER@]HOST[:PORT]
+    /// host id, an address or a name, HOST what ssh is given: `[USER@]HOST[:PORT]`
     #[arg(long, value_name = "FILE")]
     pub(crate) host_map: Option<PathBuf>,
     /// Call and reach nodes by the names that DNS has for their addresses

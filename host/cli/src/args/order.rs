@@ -20,7 +20,7 @@ pub(crate) struct OrderArgs {
     /// Clusters at the same time, where the hosts belong to several
     #[arg(long, conflicts_with = "cluster_serial")]
     pub(crate) cluster_parallel: bool,
-    /// Clusters one after the other; the first that doesn't end well is the last [default]
+    /// Clusters one after the other; the first that doesn't end well is the last (default)
     #[arg(long)]
     pub(crate) cluster_serial: bool,
     /// Data centers at the same time

@@ -15,7 +15,7 @@ pub(crate) struct SshArgs {
     /// A private key to log in with
     #[arg(long, value_name = "FILE")]
     pub(crate) ssh_identity_file: Vec<PathBuf>,
-    /// Reach the nodes through these jump hosts, one after the other: [USER@]HOST[:PORT],…; `none`: through no one, whatever the
+    /// Reach the nodes through these jump hosts, one after the other: `[USER@]HOST[:PORT],…`; `none`: through no one, whatever the
     /// ssh_config says
     #[arg(short = 'J', long, value_name = "HOSTS")]
     pub(crate) ssh_jump: Option<String>,
