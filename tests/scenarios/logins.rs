@@ -121,7 +121,9 @@ async fn a_password_that_is_typed_is_not_shown() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(120), asked).await.expect("it never asks");
     keys.write_all(format!("x\u{7f}{PASSWORD}\r").as_bytes()).await.unwrap();
-    screen.read_to_end(&mut shown).await.unwrap();
+    let rest = screen.read_to_end(&mut shown);
+    let limit = std::time::Duration::from_secs(120);
+    tokio::time::timeout(limit, rest).await.expect("it hangs").unwrap();
     let shown = String::from_utf8_lossy(&shown).into_owned();
     assert!(child.wait().await.unwrap().success(), "{shown}");
     assert!(shown.contains("all 1 nodes done"), "{shown}");

@@ -41,9 +41,10 @@ pub(crate) fn hidden(question: &str) -> Option<Secret> {
         return None;
     }
     let mut terminal = OpenOptions::new().write(true).open("/dev/tty").ok()?;
-    terminal.write_all(question.as_bytes()).and_then(|()| terminal.flush()).ok()?;
     let answer = {
+        // Before the question: whoever answers at once isn't shown either.
         let _quiet = Quiet::new()?;
+        terminal.write_all(question.as_bytes()).and_then(|()| terminal.flush()).ok()?;
         typed()
     };
     // The line end that wasn't echoed.
@@ -61,6 +62,8 @@ fn typed() -> Option<Secret> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Enter => return Some(Secret::new(text.as_bytes())),
+            // The line end of what was typed before the echo was off.
+            KeyCode::Char('j') if control => return Some(Secret::new(text.as_bytes())),
             KeyCode::Char('c' | 'd') if control => return None,
             KeyCode::Char('u') if control => text.clear(),
             KeyCode::Char(_) if control => {}
