@@ -88,6 +88,22 @@ async fn what_failed_runs_again_where_that_is_wished() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_still_run_is_not_run_again_and_stays_where_it_is() {
+    let stage = Stage::new(1, 1, 1).await;
+    // Nobody is left to tell how it ends.
+    let words = ["--impact", "none", "--command", "echo begun; kill -9 $PPID; exec sleep 60"];
+    let said = stage.job("run", &words).await.code(1);
+    assert!(!said.out.contains("--retry-failed"), "{}", said.out);
+    let job = said.job();
+    let again = stage.call(&["continue", &job, "--retry-failed"]).await.code(3);
+    again.complains("it isn't known how the last action");
+    let actions = stage.sim.home(0).join(".quorate/actions").join(&job);
+    let left = fs::read_dir(actions).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read_to_string(left.join("out")).unwrap(), "begun\n");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stop_after_leaves_nodes_that_continue_runs() {
     let stage = Stage::new(1, 3, 1).await;
     let said = stage.job("restart", &["--stop-after", "1"]).await.code(4);

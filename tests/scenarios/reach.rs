@@ -162,3 +162,21 @@ async fn a_node_that_is_down_and_cannot_be_asked_is_said() {
     said.says("nobody could ask whether the map is right").says(&nodes[0].address.to_string());
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_name_that_leads_to_another_node_is_found_out_too() {
+    let stage = Stage::new(1, 3, 1).await;
+    let nodes = stage.sim.nodes();
+    let (one, other) = (nodes[0].address, nodes[1].address);
+    let config = format!(
+        "Host {one}\n  HostName {other}\nHost *\nInclude {}\n",
+        stage.sim.ssh_config().display()
+    );
+    let config = file(&stage, "config", &config);
+    let (seed, one) = (nodes[2].address.to_string(), one.to_string());
+    let words = ["restart", "-F", &config, "--seed-host", &seed, "--host", &one];
+    let said = stage.call(&words).await.code(3);
+    said.complains("is the node with the host id").complains("HostName in the ssh_config");
+    assert!(stage.sim.history().is_empty());
+    stage.end().await;
+}

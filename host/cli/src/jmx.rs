@@ -32,8 +32,11 @@ fn extra(args: &CallArgs) -> Result<Vec<String>, CliError> {
     let words = shlex::split(text)
         .ok_or_else(|| CliError::usage("--jmx-args: a quote is opened and not closed"))?;
     // Not shown: what follows is a password.
-    let is_password =
-        |word: &String| word == "-pw" || word == "--password" || word.starts_with("--password=");
+    let is_password = |word: &String| {
+        word.starts_with("-pw") && !word.starts_with("-pwf")
+            || word == "--password"
+            || word.to_ascii_lowercase().contains("password=")
+    };
     if words.iter().any(is_password) {
         let what = "--jmx-args: a password in an argument list is seen by everybody on the node";
         return Err(CliError::usage(what).hint("--jmx-username NAME with --jmx-password-file FILE"));

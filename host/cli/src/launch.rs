@@ -203,7 +203,7 @@ async fn reached(
     }
     filter_centers(topology, &launch.order.dc_filter, &mut targets);
     let nodetool = launch.nodetool(session, transport)?;
-    warnings.extend(launch.map.verify(&nodetool, topology, &hosts, &targets).await?);
+    warnings.extend(launch.map.verify(transport, &nodetool, topology, &hosts, &targets).await?);
     Ok(Reached { hosts, targets, warnings })
 }
 

@@ -82,8 +82,9 @@ fn is_host_name(name: &str) -> bool {
 fn own_name(ip: IpAddr) -> Option<String> {
     let name = dns_lookup::lookup_addr(&ip).ok()?;
     let name = name.strip_suffix('.').unwrap_or(&name);
-    let mut back = (name, 0).to_socket_addrs().ok()?;
-    back.any(|address| address.ip() == ip).then(|| name.to_owned())
+    let back: Vec<_> = (name, 0).to_socket_addrs().ok()?.collect();
+    // Of all its addresses ssh may take any.
+    (!back.is_empty() && back.iter().all(|address| address.ip() == ip)).then(|| name.to_owned())
 }
 
 #[cfg(test)]

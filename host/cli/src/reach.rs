@@ -2,6 +2,7 @@
 //! inventory.
 use crate::{
     args::{HostSpec, ReachArgs},
+    connect::transport_error,
     error::CliError,
     inventory::{self, InventoryHost},
     targets::addresses,
@@ -45,6 +46,13 @@ impl Known {
     pub(crate) fn node(&self, topology: &Topology) -> Option<NodeId> {
         let plain = self.texts.iter().find_map(|text| plain(topology, text));
         plain.or_else(|| self.addresses.iter().find_map(|ip| topology.by_address(Address(*ip))))
+    }
+
+    /// Whether its addresses are those of several nodes: which of them ssh would reach is chance.
+    pub(crate) fn is_several(&self, topology: &Topology) -> bool {
+        let nodes: BTreeSet<NodeId> =
+            self.addresses.iter().filter_map(|ip| topology.by_address(Address(*ip))).collect();
+        nodes.len() > 1
     }
 
     /// Names have addresses; those that have none are no node's.
@@ -208,22 +216,31 @@ impl HostMap {
         pairs.filter_map(|(node, host)| Some((key(node)?, host.clone()))).collect()
     }
 
-    /// Asks the mapped targets which nodes they are: a command must not run on another one than was meant, because a line is wrong. Gives
-    /// those that are down and couldn't be asked, as a line for a person.
+    /// Asks targets that aren't logged in to by the address that gossip shows which nodes they are: a command must not run on another
+    /// one than was meant, because a line, a `HostName` or a name's address is wrong. Gives those that are down and couldn't be asked, as a line for a person.
     ///
     /// # Errors
     /// A host that is another node, or that doesn't tell although it is shown up.
     pub(crate) async fn verify(
         &self,
+        transport: &Ssh,
         nodetool: &Nodetool,
         topology: &Topology,
         hosts: &[TargetHost],
         targets: &BTreeSet<NodeId>,
     ) -> Result<Option<String>, CliError> {
-        let mapped = targets.iter().copied().filter(|node| self.maps(*node, hosts));
+        let mut elsewhere = Vec::new();
+        for node in targets.iter().copied() {
+            let name = transport.host_name(&hosts[node.index()].host);
+            let name = name.map_err(|error| transport_error(&error))?;
+            let itself = name.parse() == Ok(topology.node(node).address.0);
+            if self.maps(node, hosts) || !itself {
+                elsewhere.push(node);
+            }
+        }
         let limit = Arc::new(Semaphore::new(PARALLEL));
         let mut asked = JoinSet::new();
-        for node in mapped {
+        for node in elsewhere {
             let host = hosts[node.index()].clone();
             let (nodetool, limit) = (nodetool.clone(), limit.clone());
             asked.spawn(async move {
@@ -247,7 +264,7 @@ impl HostMap {
                         info.host_id, meant.address
                     );
                     return Err(CliError::not_started(what)
-                        .hint("look at its line in --host-map or the inventory"));
+                        .hint("look at its line in --host-map or the inventory, at HostName in the ssh_config, or at the name's address"));
                 }
                 (Ok(_), _) => {}
                 (Err(error), _) if meant.status == NodeStatus::UP_NORMAL => {

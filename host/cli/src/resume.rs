@@ -16,7 +16,7 @@ use quorate_journal::{ActionClose, JobView, Place, Record, Stamped};
 use quorate_ports::{Clock, Store};
 use quorate_ring::NodeId;
 use quorate_runner::{Nodetool, NodetoolCall, TakeUp};
-use quorate_schedule::Phase;
+use quorate_schedule::{NodeRun, Phase};
 use quorate_store::JobLock;
 use quorate_transport::Ssh;
 use quorate_views::duration;
@@ -143,10 +143,13 @@ fn refuse(view: &JobView, retry_failed: bool) -> Result<(), CliError> {
         let nodes = view.job.nodes().iter().filter(move |(_, run)| run.phase == phase);
         nodes.map(|(id, _)| view.key(*id).0.as_str()).collect::<Vec<_>>()
     };
-    let lost = view.job.nodes().iter().filter(|(_, run)| run.out).map(|(id, _)| *id).find(|id| {
-        let close = view.actions.get(id).map(|action| action.close.as_ref());
-        matches!(close, Some(Some(ActionClose::Lost(_))))
-    });
+    // Where nothing is observed a node isn't out, and a second copy would run beside the first all the same.
+    let matters = |run: &NodeRun| run.out || retry_failed && run.phase == Phase::Failed;
+    let lost =
+        view.job.nodes().iter().filter(|(_, run)| matters(run)).map(|(id, _)| *id).find(|id| {
+            let close = view.actions.get(id).map(|action| action.close.as_ref());
+            matches!(close, Some(Some(ActionClose::Lost(_))))
+        });
     if let Some(node) = lost {
         let key = view.key(node);
         let what =

@@ -75,6 +75,11 @@ pub(crate) async fn pick(
             return Err(CliError::not_started(what)
                 .hint("name nodes by the addresses that `nodetool status` shows"));
         };
+        if known.is_several(topology) && !map.maps(node, hosts) {
+            let what = format!("{known} stands for several nodes of {}", topology.cluster);
+            return Err(CliError::usage(what)
+                .hint("name nodes by the addresses that `nodetool status` shows"));
+        }
         if !map.maps(node, hosts) && !is_host_id(name) {
             hosts[node.index()].host.clone_from(name);
         }

@@ -12,12 +12,12 @@ use crate::{
 };
 use quorate_journal::{JobView, Place, Record, Stamped};
 use quorate_ports::{Clock, Store, Transport};
+use quorate_ring::{HostId, Topology};
 use quorate_runner::TakeUp;
-use quorate_schedule::Phase;
 use quorate_store::{JobLock, place_outputs};
 use quorate_transport::Ssh;
 use quorate_views::not_begun_json;
-use std::{io::IsTerminal, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io::IsTerminal, sync::Arc, time::Duration};
 
 /// Starts the jobs and stays until they are over. Gives the exit code.
 pub(crate) async fn launch(launch: Launch) -> Result<u8, CliError> {
@@ -108,6 +108,9 @@ async fn strict_or_pause(launch: &Launch, prepared: &[Prepared]) -> Result<(), C
     }
 }
 
+/// How many more nodes of a cluster may describe it when its turn comes.
+const OTHER_SEEDS: usize = 3;
+
 /// What the jobs of one run have in common.
 struct Turns<'a> {
     launch: &'a Launch,
@@ -144,7 +147,14 @@ impl Turns<'_> {
                     }
                 };
             }
-            let begun = self.begin(next).await?;
+            let begun = match self.begin(next).await {
+                Ok(begun) => begun,
+                Err(error) if turn > 0 => {
+                    not_started(turn, "");
+                    return Err(error.touched());
+                }
+                Err(error) => return Err(error),
+            };
             let (code, views) = self.run(left).drive_on(vec![begun]).await?;
             if code != 0 {
                 not_started(turn + 1, "");
@@ -171,12 +181,15 @@ impl Turns<'_> {
 
     /// The same job from what its ring is now: the clusters before it may have taken hours.
     async fn anew(&self, old: Prepared) -> Result<Prepared, CliError> {
-        let seeds = [old.seed.clone()];
+        // Another node of it describes it where the one from before no longer does.
+        let others = old.created.hosts.iter().map(|host| &host.host);
+        let others = others.filter(|host| **host != old.seed).take(OTHER_SEEDS).cloned();
+        let seeds: Vec<String> = std::iter::once(old.seed.clone()).chain(others).collect();
         let again =
             prepare_from(self.launch, self.session, self.transport, &seeds, &old.named).await?;
         let mut again = again.into_iter();
         match (again.next(), again.next()) {
-            (Some(mut new), None) => {
+            (Some(mut new), None) if same(&old.created.topology, &new.created.topology) => {
                 look_before(self.launch, self.session, self.transport, &mut new).await?;
                 if new.costly && !old.costly {
                     strict_or_pause(self.launch, std::slice::from_ref(&new)).await?;
@@ -226,7 +239,15 @@ impl Turns<'_> {
 
 /// How many nodes were started.
 fn started(view: &JobView) -> u32 {
-    view.job.nodes().values().filter(|run| run.phase != Phase::Waiting).count() as u32
+    view.job.nodes().values().filter(|run| run.started_at.is_some()).count() as u32
+}
+
+/// Whether two looks are at one cluster: nodes come and go, all at once they don't.
+fn same(before: &Topology, now: &Topology) -> bool {
+    let ids = |topology: &Topology| -> BTreeSet<HostId> {
+        topology.nodes.iter().filter_map(|node| node.host_id.clone()).collect()
+    };
+    before.cluster == now.cluster && !ids(before).is_disjoint(&ids(now))
 }
 
 fn stamp(record: Record) -> Stamped {

@@ -189,7 +189,8 @@ impl NodeEffects {
         if let ActionClose::Exited(exit) = close {
             self.output.status(exit).map_err(|e| other("outputs", e.to_string()))?;
         }
-        if end.is_ok() {
+        // What is lost stays there, for whoever looks at the node.
+        if matches!(end, Ok(ActionEnd::Exited(_) | ActionEnd::TimedOut { .. })) {
             self.forget(action.id);
         }
         match end {

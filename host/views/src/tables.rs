@@ -3,7 +3,7 @@ use crate::{
     lines::failure,
     time::{date_time, duration},
 };
-use quorate_journal::JobView;
+use quorate_journal::{ActionClose, JobView};
 use quorate_ring::NodeId;
 use quorate_schedule::{End, NodeRun, Outcome, Phase};
 use std::fmt::Write;
@@ -160,6 +160,14 @@ pub fn left_lines(view: &JobView) -> Vec<String> {
     running.map(|(node, _)| line(*node)).collect()
 }
 
+/// Whether it isn't known how an action of a failed node ended.
+fn is_lost(view: &JobView) -> bool {
+    view.job.nodes().iter().any(|(id, run)| {
+        let close = view.actions.get(id).and_then(|action| action.close.as_ref());
+        run.phase == Phase::Failed && matches!(close, Some(ActionClose::Lost(_)))
+    })
+}
+
 /// How a run of a job ended, with what to type next.
 pub fn end_line(view: &JobView, end: Option<&End>) -> String {
     let job = &view.created.job;
@@ -177,6 +185,9 @@ pub fn end_line(view: &JobView, end: Option<&End>) -> String {
             sum.done,
             if *left > 0 {
                 format!(", go on with `quorate continue {job}`")
+            } else if is_lost(view) {
+                // `continue` refuses: it may still run.
+                String::new()
             } else {
                 format!(", run these again with `quorate continue {job} --retry-failed`")
             }

@@ -27,6 +27,8 @@ tidy() {
 trap tidy EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
+# Where nobody listens any more, dash dies of telling how the program ended, and tidies nothing.
+trap 'exit 141' PIPE
 trap 'exit 143' TERM
 lay() {
   said=$(dd bs=1 count="$2" of="$private/$1" 2>&1) && [ "$(($(wc -c <"$private/$1")))" -eq "$2" ] || unable "$private: $said"
