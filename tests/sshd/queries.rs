@@ -1,5 +1,5 @@
-use crate::server::{Server, strings, target};
-use quorate_ports::{Exit, FaultKind, Query, Transport};
+use crate::server::{Server, strings, target, wait_for};
+use quorate_ports::{Exit, FaultKind, PrivateFile, Query, Secret, Transport};
 use std::{fs, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,4 +87,35 @@ async fn an_account_that_runs_something_else_is_a_fault_of_the_node() {
         error.message.contains("this account is closed") && error.message.contains("exit status 1"),
         "{error}"
     );
+}
+
+/// Whether the bytes are in a file of a directory's directories.
+fn holds(directory: &std::path::Path, bytes: &[u8]) -> bool {
+    let below = fs::read_dir(directory).into_iter().flatten().flatten();
+    let files = below.filter_map(|entry| fs::read_dir(entry.path()).ok()).flatten().flatten();
+    files.filter_map(|file| fs::read(file.path()).ok()).any(|text| text == bytes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_file_goes_although_nobody_waits_for_its_program_any_more() {
+    let server = Server::start();
+    let client = server.ssh();
+    let secret = format!("secret of {}", server.port);
+    let places = [server.node().join(".quorate/private"), "/dev/shm".into()];
+    let lies = || places.iter().any(|place| holds(place, secret.as_bytes()));
+    let file = PrivateFile { name: "password", bytes: Secret::new(secret.as_bytes()) };
+    let begun = server.node().join("begun");
+    let text = format!("test -s \"$0\" && touch {}; sleep 60", begun.display());
+    let query = Query {
+        argv: vec!["sh".into(), "-c".into(), text, file.word()],
+        timeout: Duration::from_secs(3),
+        max_output: 1000,
+        private: vec![file],
+    };
+    for _ in 0..3 {
+        let error = client.ssh.query(&target("127.0.0.1"), query.clone()).await.unwrap_err();
+        assert_eq!(error.kind, FaultKind::TimedOut);
+        assert!(begun.exists(), "the file was never there");
+        wait_for("the file's removal", || !lies());
+    }
 }
