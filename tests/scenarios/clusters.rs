@@ -1,9 +1,8 @@
 //! Several clusters in one run: each with a ring, a guard and a job of its own.
-use crate::stage::{Said, end_of};
+use crate::stage::{Said, end_of, operator};
 use quorate_sim::{Happening::StartStarted, Sim, SimSpec, Timings};
-use std::{fs, process::Stdio};
+use std::{fs, path::Path};
 use tempfile::TempDir;
-use tokio::process::Command;
 
 /// Two simulated clusters and one operator.
 struct Two {
@@ -34,28 +33,11 @@ impl Two {
 
     async fn call(&self, words: &[&str]) -> Said {
         let config = self.home.path().join("config").display().to_string();
-        let (verb, rest) = words.split_first().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-        command.arg(verb);
-        // `plan COMMAND …`
-        let rest = match *verb {
-            "plan" => {
-                command.arg(rest[0]);
-                &rest[1..]
-            }
-            _ => rest,
-        };
-        command
-            .args(["-F", &config])
-            .args(rest)
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", self.home.path())
-            .env("USER", "operator")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        // The configuration stands behind the command: `plan COMMAND …` has it in its second word.
+        let (command, rest) = words.split_at(if words[0] == "plan" { 2 } else { 1 });
+        let words = [command, &["-F", &config], rest].concat();
+        let mut command =
+            operator(self.home.path(), Path::new(env!("CARGO_BIN_EXE_quorate")), &words);
         end_of(command.spawn().unwrap()).await
     }
 

@@ -1,5 +1,5 @@
 //! What goes wrong: every fault names the host and the cure, and nothing hangs.
-use crate::stage::{Stage, appears, end_of};
+use crate::stage::{Stage, appears, end_of, peak};
 use quorate_sim::{KeyspaceSpec, NodetoolFault, Sim, SimSpec, Timings};
 use std::{fs, time::Duration};
 
@@ -108,15 +108,7 @@ async fn two_hundred_megabytes_of_output_need_little_memory() {
     let stage = Stage::new(1, 1, 1).await;
     let text = format!("head -c {BYTES} /dev/zero | tr '\\0' x");
     let mut child = stage.spawn("run", &["--impact", "none", "--command", &text]);
-    let status = format!("/proc/{}/status", child.id().unwrap());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kb = high.and_then(|h| h.split_whitespace().next()?.parse().ok());
-        peak = peak.max(kb.unwrap_or(0));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let peak = peak(&mut child).await;
     let job = end_of(child).await.code(0).job();
     assert_eq!(fs::metadata(stage.output(&job, 0, "out")).unwrap().len(), BYTES);
     assert!(peak > 0 && peak < PEAK_KB, "peak {peak} kB");

@@ -1,25 +1,10 @@
 //! A nodetool that prints garbage, nothing, or a hundred megabytes: refused before anything is touched, in little
 //! memory; in the middle of a job nothing starts by it.
-use crate::stage::{Stage, end_of};
+use crate::stage::{Stage, end_of, peak};
 use quorate_sim::NodetoolFault;
 use std::{fs, time::Duration};
-use tokio::process::Child;
 
 const HUGE: NodetoolFault = NodetoolFault::Huge { bytes: 100 << 20 };
-
-/// The most memory that a call has had, in kB, once it has ended.
-async fn peak(child: &mut Child) -> u64 {
-    let status = format!("/proc/{}/status", child.id().unwrap());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kb = high.and_then(|h| h.split_whitespace().next()?.parse().ok());
-        peak = peak.max(kb.unwrap_or(0));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    peak
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_megabytes_of_nodetool_are_refused_in_little_memory() {

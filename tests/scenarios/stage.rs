@@ -1,7 +1,7 @@
 //! A simulated cluster, a home directory, and the real binary.
 use quorate_sim::{Sim, SimSpec, Timings};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -70,23 +70,12 @@ impl Stage {
 
     /// The binary with these words and the operator's environment, and nothing else of ours.
     pub fn command(&self, words: &[&str]) -> Command {
-        self.command_as(std::path::Path::new(env!("CARGO_BIN_EXE_quorate")), words)
+        self.command_as(Path::new(env!("CARGO_BIN_EXE_quorate")), words)
     }
 
     /// The same under another name.
-    pub fn command_as(&self, program: &std::path::Path, words: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command
-            .args(words)
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", self.home.path())
-            .env("USER", "operator")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
+    pub fn command_as(&self, program: &Path, words: &[&str]) -> Command {
+        operator(self.home.path(), program, words)
     }
 
     /// Words that begin a job on this cluster: verb, seed, configuration, and short waits.
@@ -125,6 +114,36 @@ impl Stage {
     }
 }
 
+/// A program with these words and the environment of an operator with this home directory, and nothing else of ours.
+pub fn operator(home: &Path, program: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", home)
+        .env("USER", "operator")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// The most memory that a call has had, in kB, once it has ended.
+pub async fn peak(child: &mut Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kb = high.and_then(|h| h.split_whitespace().next()?.parse().ok());
+        peak = peak.max(kb.unwrap_or(0));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    peak
+}
+
 /// Sends a running call a signal: `INT`, `TERM`.
 pub fn signal(child: &Child, name: &str) {
     let (flag, pid) = (format!("-{name}"), child.id().unwrap().to_string());
@@ -132,7 +151,7 @@ pub fn signal(child: &Child, name: &str) {
 }
 
 /// Waits until a file is there; one that never comes fails its test.
-pub async fn appears(path: &std::path::Path) {
+pub async fn appears(path: &Path) {
     let comes = async {
         while !path.exists() {
             tokio::time::sleep(Duration::from_millis(20)).await;

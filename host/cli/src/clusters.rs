@@ -1,14 +1,19 @@
 //! Which clusters the given hosts belong to. Each has a ring of its own; nothing of one is ever used for another.
 use crate::{
+    args::LookArgs,
+    connect::connect,
     error::CliError,
+    jmx,
+    launch::nodetool,
     reach::{HostMap, Known},
+    targets::{named_hosts, seeds},
     watch::complain,
 };
 use quorate_ports::{NodeKey, Target};
 use quorate_ring::HostId;
 use quorate_runner::{DiscoverError, Discovered, GivenReplications, Nodetool, discover};
 use quorate_transport::Ssh;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A cluster as it was read, and which of the hosts given to run on are its.
 #[derive(Debug)]
@@ -114,6 +119,34 @@ fn unreadable(seed: &str, found: &[Found], error: &DiscoverError) -> CliError {
     let names: Vec<_> = found.iter().map(Found::name).collect();
     let what = format!("{error}; and {seed} is no node of {}", names.join(" or "));
     CliError::not_started(what).hint(format!("leave {seed} out, or see to it first"))
+}
+
+/// What a look at clusters needs and finds.
+pub(crate) struct Looked {
+    pub(crate) transport: Arc<Ssh>,
+    pub(crate) nodetool: Nodetool,
+    pub(crate) map: HostMap,
+    pub(crate) found: Vec<Found>,
+}
+
+/// Reads the clusters that somebody wants to look at; what is `shown` is for errors.
+///
+/// # Errors
+/// Those of [`read_clusters`]; flags that mean something for jobs only.
+pub(crate) async fn look(args: &LookArgs, shown: &str) -> Result<Looked, CliError> {
+    let transport = connect(&args.ssh)?;
+    if args.reach.resolve_hostnames {
+        let what = format!(
+            "--resolve-hostnames is for jobs: the {shown} shows addresses, as nodetool does"
+        );
+        return Err(CliError::usage(what).hint("leave it out"));
+    }
+    let (seeds, named) = (seeds(&args.hosts)?, named_hosts(&args.hosts)?);
+    let map = HostMap::read(&args.hosts, &args.reach)?;
+    let given = args.kept.replications()?;
+    let nodetool = nodetool(transport.clone(), &args.nodetool, &jmx::call(&args.nodetool.call)?);
+    let found = read_clusters(&transport, &nodetool, &seeds, &named, &given, &map).await?;
+    Ok(Looked { transport, nodetool, map, found })
 }
 
 /// Gives each host to run on to its cluster; clusters without one are left out.

@@ -1,15 +1,12 @@
 //! `doctor`: looks at every node of a cluster, and says what would be in the way of a job.
 use crate::{
     args::{DoctorArgs, Output},
-    clusters::{Found, read_clusters},
-    connect::connect,
+    clusters::{Found, Looked, look},
     error::{CliError, Code},
-    jmx,
-    launch::nodetool,
     policy::guarantee,
     preflight::Ground,
     reach::HostMap,
-    targets::{by_address, named_hosts, pick, seeds},
+    targets::{by_address, pick},
     watch::{complain, say},
 };
 use quorate_journal::TargetHost;
@@ -22,16 +19,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// Prints what was found. Gives the exit code.
 pub(crate) async fn doctor(args: DoctorArgs) -> Result<u8, CliError> {
-    let transport = connect(&args.ssh)?;
-    if args.reach.resolve_hostnames {
-        let what = "--resolve-hostnames is for jobs: the table shows addresses, as nodetool does";
-        return Err(CliError::usage(what).hint("leave it out"));
-    }
-    let (seeds, named) = (seeds(&args.hosts)?, named_hosts(&args.hosts)?);
-    let map = HostMap::read(&args.hosts, &args.reach)?;
-    let given = args.kept.replications()?;
-    let nodetool = nodetool(transport.clone(), &args.nodetool, &jmx::call(&args.nodetool.call)?);
-    let clusters = read_clusters(&transport, &nodetool, &seeds, &named, &given, &map).await?;
+    let Looked { transport, nodetool, map, found: clusters } = look(&args.look, "table").await?;
     let mut fine = true;
     for (place, found) in clusters.iter().enumerate() {
         if place > 0 && args.output == Output::Text {
@@ -60,7 +48,7 @@ async fn examine(
     complain(&format!("quorate: looking at {} nodes of {}", nodes.len(), topology.cluster));
     let ground = Ground { transport, nodetool, topology, hosts: &hosts };
     let look = ground.look(&nodes, true).await?;
-    let policy = Policy { guarantee: guarantee(&args.kept, topology)?, ..Policy::default() };
+    let policy = Policy { guarantee: guarantee(&args.look.kept, topology)?, ..Policy::default() };
     let unsettled = unsettled(topology);
     let mut notes = findings(topology, &Guard::new(topology, &policy), &policy);
     notes.retain(|note| !unsettled.contains(note));

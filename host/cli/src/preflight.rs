@@ -1,10 +1,10 @@
 //! The look at the nodes before a job: what would break it refuses it, the rest is told.
 use crate::{error::CliError, logins::ready_for, watch::complain};
-use quorate_journal::TargetHost;
+use quorate_journal::{Created, Place, TargetHost};
 use quorate_ports::{NodeKey, Target};
 use quorate_ring::{Liveness, NodeId, Topology};
 use quorate_runner::{Looking, Nodetool, look};
-use quorate_schedule::{Look, Trouble, troubles};
+use quorate_schedule::{Look, Policy, Trouble, troubles};
 use quorate_transport::Ssh;
 use quorate_views::trouble_line;
 use std::{
@@ -34,7 +34,7 @@ impl Ground<'_> {
     }
 
     /// The nodes that the ring shows as down.
-    pub(crate) fn down(&self) -> BTreeSet<NodeId> {
+    fn down(&self) -> BTreeSet<NodeId> {
         let down = |id: &NodeId| self.topology.node(*id).status.liveness == Liveness::Down;
         self.topology.ids().filter(down).collect()
     }
@@ -65,19 +65,28 @@ impl Ground<'_> {
         Ok(Look { nodes, down: self.down(), job: None })
     }
 
-    /// Looks at the nodes that a job will touch. Gives what a person should know.
+    /// Where nodes may be hurt, looks at those that a job will touch. Gives what a person should know.
     ///
     /// # Errors
     /// Some of them can't take the job: each is named, with its cure.
     pub(crate) async fn before_job(
         &self,
-        nodes: &BTreeSet<NodeId>,
-        job: &str,
+        created: &Created,
+        policy: &Policy,
+        mut nodes: BTreeSet<NodeId>,
     ) -> Result<Vec<String>, CliError> {
+        // What runs here needs nothing on the nodes but what looks at them.
+        if !policy.observes() || created.place != Place::Node {
+            return Ok(Vec::new());
+        }
+        if policy.ignore_down_nodes {
+            let down = self.down();
+            nodes.retain(|node| !down.contains(node));
+        }
         if nodes.len() > 1 {
             complain(&format!("quorate: looking at {} nodes", nodes.len()));
         }
-        let look = Look { job: Some(job.to_owned()), ..self.look(nodes, false).await? };
+        let look = Look { job: Some(created.job.0.clone()), ..self.look(&nodes, false).await? };
         let found = troubles(&look);
         let keys = self.keys();
         let (breaking, bearable): (Vec<Trouble>, Vec<Trouble>) =

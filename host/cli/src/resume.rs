@@ -102,7 +102,7 @@ async fn variables(
     Ok(of_nodes)
 }
 
-/// Where nodes may be hurt, those that weren't started must be able to take the job.
+/// Those that weren't started must be able to take the job.
 async fn look_before(
     session: &Session,
     transport: &Arc<Ssh>,
@@ -111,20 +111,18 @@ async fn look_before(
     view: &mut JobView,
 ) -> Result<(), CliError> {
     let policy = view.job.policy();
-    // What runs here needs nothing on the nodes but what looks at them.
-    if !policy.observes() || view.created.place != Place::Node {
-        return Ok(());
-    }
     let limit = Duration::from_millis(policy.nodetool_timeout_ms);
     let nodetool = Nodetool::new(transport.clone(), call.clone(), limit);
     let (topology, hosts) = (view.job.topology(), view.hosts.as_slice());
     let ground = Ground { transport, nodetool: &nodetool, topology, hosts };
-    let down = if policy.ignore_down_nodes { ground.down() } else { BTreeSet::new() };
     let runs =
         |phase: Phase| phase == Phase::Waiting || args.retry_failed && phase == Phase::Failed;
-    let waits = |id: &NodeId| runs(view.job.nodes()[id].phase) && !down.contains(id);
-    let nodes: BTreeSet<NodeId> = view.job.nodes().keys().copied().filter(waits).collect();
-    let told = ground.before_job(&nodes, &view.created.job.0).await?;
+    let nodes = view.job.nodes().iter().filter(|(_, run)| runs(run.phase));
+    let nodes: BTreeSet<NodeId> = nodes.map(|(id, _)| *id).collect();
+    let told = ground.before_job(&view.created, policy, nodes).await?;
+    if told.is_empty() {
+        return Ok(());
+    }
     let warning = |text| Stamped { at: SystemClock.now(), record: Record::Warning { text } };
     let records: Vec<Stamped> = told.into_iter().map(warning).collect();
     session.store.append(&view.created.job, records.clone()).await.map_err(stored)?;

@@ -1,14 +1,9 @@
 //! `topology`: the ring as it is read. Starts nothing.
 use crate::{
     args::{TopologyArgs, TopologyOutput},
-    clusters::read_clusters,
-    connect::connect,
+    clusters::look,
     error::CliError,
-    jmx,
-    launch::nodetool,
     policy::guarantee,
-    reach::HostMap,
-    targets::{named_hosts, seeds},
     watch::{complain, say},
 };
 use quorate_ring::{Replication, Topology};
@@ -17,17 +12,7 @@ use quorate_views::{TopologyView, ranges_json, ranges_text};
 
 /// Prints the clusters. Gives the exit code.
 pub(crate) async fn topology(args: TopologyArgs) -> Result<u8, CliError> {
-    let transport = connect(&args.ssh)?;
-    if args.reach.resolve_hostnames {
-        let what =
-            "--resolve-hostnames is for jobs: the topology shows addresses, as nodetool does";
-        return Err(CliError::usage(what).hint("leave it out"));
-    }
-    let (seeds, named) = (seeds(&args.hosts)?, named_hosts(&args.hosts)?);
-    let map = HostMap::read(&args.hosts, &args.reach)?;
-    let given = args.kept.replications()?;
-    let nodetool = nodetool(transport.clone(), &args.nodetool, &jmx::call(&args.nodetool.call)?);
-    let clusters = read_clusters(&transport, &nodetool, &seeds, &named, &given, &map).await?;
+    let clusters = look(&args.look, "topology").await?.found;
     if clusters.len() > 1 && args.output == TopologyOutput::Svg {
         return Err(CliError::usage("a picture shows one cluster, the hosts belong to several"));
     }
@@ -51,7 +36,7 @@ fn print(args: &TopologyArgs, topology: &Topology) -> Result<(), CliError> {
     if let Some(name) = &args.ranges {
         return ranges(topology, name, args.output);
     }
-    let policy = Policy { guarantee: guarantee(&args.kept, topology)?, ..Policy::default() };
+    let policy = Policy { guarantee: guarantee(&args.look.kept, topology)?, ..Policy::default() };
     let guard = Guard::new(topology, &policy);
     let view = TopologyView { topology, guard: &guard, policy: &policy };
     match args.output {

@@ -10,7 +10,7 @@ use crate::{
     signals::Signals,
     watch::{say, tell_record},
 };
-use quorate_journal::{JobView, Place, Record, Stamped};
+use quorate_journal::{JobView, Record, Stamped};
 use quorate_ports::{Clock, Store, Transport};
 use quorate_ring::{HostId, Topology};
 use quorate_runner::TakeUp;
@@ -55,7 +55,7 @@ fn fits_side_by_side(launch: &Launch, clusters: usize) -> Result<(), CliError> {
     }
 }
 
-/// Where nodes may be hurt, all of them must be able to take the job. What they bear is told with the warnings.
+/// All nodes must be able to take the job. What they bear is told with the warnings.
 async fn look_before(
     launch: &Launch,
     session: &Session,
@@ -63,19 +63,10 @@ async fn look_before(
     prepared: &mut Prepared,
 ) -> Result<(), CliError> {
     let created = &prepared.created;
-    // What runs here needs nothing on the nodes but what looks at them.
-    if !created.policy.observes() || created.place != Place::Node {
-        return Ok(());
-    }
     let nodetool = launch.nodetool(session, transport)?;
     let (topology, hosts) = (&created.topology, created.hosts.as_slice());
     let ground = Ground { transport, nodetool: &nodetool, topology, hosts };
-    let mut nodes = created.targets.clone();
-    if created.policy.ignore_down_nodes {
-        let down = ground.down();
-        nodes.retain(|node| !down.contains(node));
-    }
-    let told = ground.before_job(&nodes, &created.job.0).await?;
+    let told = ground.before_job(created, &created.policy, created.targets.clone()).await?;
     prepared.warnings.extend(told);
     Ok(())
 }

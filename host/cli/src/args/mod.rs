@@ -19,7 +19,7 @@ pub(crate) use show::{Colour, Output, ShowArgs};
 pub(crate) use ssh::{PasswordArgs, SshArgs};
 pub(crate) use verbs::{
     CleanupArgs, CompletionsArgs, ContinueArgs, DemoArgs, DoctorArgs, ExplainArgs, LogsArgs,
-    ManArgs, ShellName, TopologyArgs, TopologyOutput,
+    LookArgs, ManArgs, ShellName, TopologyArgs, TopologyOutput,
 };
 
 use clap::{Args, Parser, Subcommand};

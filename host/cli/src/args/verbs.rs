@@ -45,12 +45,23 @@ pub(crate) struct LogsArgs {
     pub(crate) follow: bool,
 }
 
+/// Which clusters to look at, and how.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct TopologyArgs {
+pub(crate) struct LookArgs {
     #[command(flatten)]
     pub(crate) hosts: HostSpec,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) kept: KeepArgs,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
+    #[command(flatten)]
+    pub(crate) nodetool: NodetoolArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TopologyArgs {
     /// In which form
     #[arg(long, value_enum, default_value_t = TopologyOutput::Text)]
     pub(crate) output: TopologyOutput,
@@ -58,11 +69,7 @@ pub(crate) struct TopologyArgs {
     #[arg(long, value_name = "KEYSPACE")]
     pub(crate) ranges: Option<String>,
     #[command(flatten)]
-    pub(crate) kept: KeepArgs,
-    #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
-    pub(crate) nodetool: NodetoolArgs,
+    pub(crate) look: LookArgs,
 }
 
 /// The form of a topology.
@@ -79,19 +86,11 @@ pub(crate) enum TopologyOutput {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    pub(crate) hosts: HostSpec,
-    #[command(flatten)]
-    pub(crate) reach: ReachArgs,
     /// In which form
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
     #[command(flatten)]
-    pub(crate) kept: KeepArgs,
-    #[command(flatten)]
-    pub(crate) ssh: SshArgs,
-    #[command(flatten)]
-    pub(crate) nodetool: NodetoolArgs,
+    pub(crate) look: LookArgs,
 }
 
 #[derive(Clone, Debug, Args)]
