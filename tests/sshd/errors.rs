@@ -1,6 +1,6 @@
 //! Every error on the way to a node as a person sees it, held against `expected/errors.txt`.
 //!
-//! To add one: write a test that brings the error about and ends in `shows("its name", …)`, run it once with `QUORATE_BLESS=1` in the
+//! To add one: write a test that brings the error about and ends in `shows("its name", …)`, run it once with `UPDATE_EXPECTED=1` in the
 //! environment, which writes the section of that name, and read what it wrote.
 use crate::server::{Server, keygen, keygen_with, user};
 use quorate_ports::TransportError;
@@ -64,7 +64,7 @@ fn shows_text(name: &str, text: &str) {
         return;
     }
     assert!(
-        std::env::var_os("QUORATE_BLESS").is_some(),
+        std::env::var_os("UPDATE_EXPECTED").is_some(),
         "{name}: this is shown\n{text}\nand expected is\n{}",
         expected.unwrap_or("nothing: no section has this name")
     );

@@ -1,6 +1,8 @@
 //! `doctor` over a cluster with one of each trouble, and over one with none.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod snapshot;
+
 use quorate_fixtures::Cluster;
 use quorate_ring::{NodeId, Topology};
 use quorate_schedule::{
@@ -8,16 +10,7 @@ use quorate_schedule::{
     UnreachedKind, troubles,
 };
 use quorate_views::{DoctorView, unsettled};
-use std::path::PathBuf;
-
-fn check(name: &str, text: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == text, "{} (UPDATE_EXPECTED=1 writes it)\n{text}", path.display());
-}
+use snapshot::check;
 
 fn fine(number: u64) -> Probe {
     Probe {

@@ -1,6 +1,8 @@
 //! Why a node waits, as `plan`, the board, `explain` and JSON say it: one situation after the other.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod snapshot;
+
 use quorate_fixtures::Cluster;
 use quorate_journal::{Component, JobView, Record, Stamped};
 use quorate_ring::{KeyspaceName, NodeId, NodeStatus};
@@ -8,18 +10,10 @@ use quorate_schedule::{
     Group, Guard, Level, MaxOut, Outcome, Policy, Proposed, Strategy, Transition, Waves,
 };
 use quorate_views::{Board, Glance, Paint, PlanView, explain, explain_json};
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+use snapshot::check;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 const NOW: u64 = 1_020_000;
-
-fn check(name: &str, text: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == text, "{} (UPDATE_EXPECTED=1 writes it)\n{text}", path.display());
-}
 
 /// A job of which this has been told. Nodes that are shown as down are targets or aren't.
 fn view(cluster: &Cluster, policy: Policy, told: Vec<Transition>, all: bool) -> JobView {

@@ -1,6 +1,8 @@
 //! The cluster as a table, as JSON and as a picture; ranges; findings.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod snapshot;
+
 use quorate_fixtures::Cluster;
 use quorate_ring::{
     Doubt, DoubtfulRange, KeyspaceName, NodeId, Partitioner, Replacement, Token, TokenRing,
@@ -9,16 +11,8 @@ use quorate_ring::{
 use quorate_schedule::{Guard, Level, Policy};
 use quorate_views::{TopologyView, findings, ranges_json, ranges_text};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, path::PathBuf};
-
-fn check(name: &str, text: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == text, "{} (UPDATE_EXPECTED=1 writes it)\n{text}", path.display());
-}
+use snapshot::check;
+use std::collections::BTreeSet;
 
 fn shown<T>(topology: &Topology, policy: &Policy, show: impl FnOnce(TopologyView<'_>) -> T) -> T {
     let guard = Guard::new(topology, policy);
