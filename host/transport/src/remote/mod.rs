@@ -166,22 +166,27 @@ fn directory(root: Option<&str>) -> Result<String, Fault> {
 
 fn script(given: &str, parts: &[&str]) -> Script {
     let mark = format!("quorate-{:016x}", RandomState::new().build_hasher().finish());
-    // The first line collects the others up to the end mark. A script that was cut short never runs.
-    let mut text = format!(
-        "s=; n=$(printf '\\n_'); n=${{n%_}}; while IFS= read -r l; do if [ \"$l\" = '#{mark}' ]; then eval \"$s\"; exit; fi; s=$s$l$n; done; exit 1\n\
-         mark={mark}\n{given}"
-    );
+    let mut rest = format!("mark={mark}\n{given}");
     for part in parts {
-        text.push_str(part);
+        rest.push_str(part);
     }
-    text.push_str(&format!("#{mark}\n"));
+    rest.push_str(&format!("#{mark}\n"));
+    // The first line collects the others up to the end mark. A script that was cut short never runs. A shell's `read` takes a
+    // byte at a time, so dd takes what there is of exactly this many bytes, which is nearly always all; `read` takes what it left.
+    let text = format!(
+        "s=$(dd bs={} count=1 2>/dev/null; echo _); s=${{s%_}}; \
+         until case $s in *'#{mark}'?) true;; *) false;; esac; do IFS= read -r l || exit 1; s=$s$l$(printf '\\n_'); s=${{s%_}}; done; \
+         eval \"$s\"; exit\n{rest}",
+        rest.len()
+    );
     Script { text: text.into(), mark, marks_stderr: false }
 }
 
-/// A script without its comments, which needn't travel.
+/// A script without its comments and indentation, which needn't travel.
 fn stripped(text: &str) -> String {
     text.lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
+        .map(str::trim_start)
+        .filter(|line| !line.starts_with('#'))
         .flat_map(|line| [line, "\n"])
         .collect()
 }

@@ -119,10 +119,19 @@ impl Node {
         self.home.path().join(".quorate/actions").join(key(&action.id))
     }
 
+    /// What is in the action's directory, without what a supervisor leaves until all of it is forgotten: an emptied bundle, and
+    /// the pid that it had written down before its claim.
     fn left(&self, action: &Action) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(self.directory(action))
             .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .map(Result::unwrap)
+            .filter(|entry| {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                let emptied = name.starts_with("bundle.") && entry.metadata().unwrap().len() == 0;
+                !emptied && !name.starts_with("pid.")
+            })
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
         names
@@ -613,6 +622,41 @@ fn what_arrives_in_part_never_runs() {
         assert!(!node.path("ran").exists());
         assert_eq!(node.deliver(&action, Offsets::default()).finish().code(), 0);
         assert!(node.path("ran").exists());
+    }
+}
+
+#[test]
+fn a_script_that_arrives_piece_by_piece_runs_whole() {
+    let real = found("dd").unwrap();
+    for node in nodes().into_iter().filter(|node| node.shell != "busybox") {
+        let (first, _) = start(
+            &sh("").id,
+            None,
+            &bundle(&action(&["printf", "%s", "\u{e4}\n\n\n\u{e4}"]), Duration::from_secs(1))
+                .unwrap(),
+            Offsets::default(),
+        )
+        .unwrap();
+        let lines = first.text.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let whole = first.text.len() - lines;
+        // In the middle of the first character, behind and between its ends of lines, and around the end mark.
+        let at = first.text.windows(2).position(|pair| pair == [0xc3, 0xa4]).unwrap() - lines;
+        let cuts = [0, 1, at + 1, at + 2, at + 3, at + 4, whole - 20, whole - 2, whole - 1];
+        for (attempt, cut) in (1..).zip(cuts) {
+            // A read from a pipe gives what has come so far: as if that were as much.
+            let dd = node.home.path().join("bin/dd");
+            let text = format!(
+                "#!/bin/sh\ncase $* in *if=*) ;; *count=1) set -- bs={cut} count=1;; esac\n[ \"$1\" != bs=0 ] || exit 1\nexec '{}' \"$@\"\n",
+                real.display()
+            );
+            fs::write(&dd, text).unwrap();
+            fs::set_permissions(&dd, fs::Permissions::from_mode(0o755)).unwrap();
+            let mut action = action(&["printf", "%s", "\u{e4}\n\n\n\u{e4}"]);
+            action.id.attempt = attempt;
+            let finished = node.deliver(&action, Offsets::default()).finish();
+            assert_eq!(finished.code(), 0, "{} cut at {cut} of {whole}", node.shell);
+            assert_eq!(finished.text(), "\u{e4}\n\n\n\u{e4}", "{} cut at {cut}", node.shell);
+        }
     }
 }
 
