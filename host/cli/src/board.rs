@@ -6,7 +6,7 @@ use crate::{
 };
 use quorate_journal::JobView;
 use quorate_ports::{Clock, Stream};
-use quorate_ring::NodeId;
+use quorate_ring::{NodeId, parse::is_unprintable};
 use quorate_runner::{Live, Stop};
 use quorate_store::output_path;
 use quorate_views::{Board, Paint, board_summary};
@@ -161,7 +161,7 @@ impl<C: Clock> BoardFace<C> {
         let path = output_path(&self.watch.home, &job.view.created.job, key, stream);
         let text = tail(&path, 64 << 10);
         let clean = |line: &str| -> String {
-            line.chars().filter(|c| !c.is_control()).take(width).collect()
+            line.chars().filter(|c| !is_unprintable(*c)).take(width).collect()
         };
         let mut all: Vec<String> = text.lines().map(clean).collect();
         if all.is_empty() {

@@ -113,6 +113,6 @@ fn refusal(breaking: &[Trouble], keys: &[NodeKey], all: usize) -> CliError {
             cures.push(&trouble.cure);
         }
     }
-    cures.push("quorate doctor looks at everything; --host names the nodes to run on");
+    cures.push("quorate doctor looks at everything; a new job with --host leaves nodes out");
     CliError::not_started(what).hint(cures.join("\n       "))
 }

@@ -29,7 +29,7 @@ pub use describecluster::{
     describecluster_of_any_version,
 };
 pub use describering::{Described, RangeReplicas, describering};
-pub use error::ParseError;
+pub use error::{ParseError, is_unprintable};
 pub use gossipinfo::{GossipEndpoint, gossipinfo};
 pub use info::{NodeInfo, info};
 pub use netstats::{NetStats, Stream, StreamOperation, netstats};

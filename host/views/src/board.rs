@@ -8,7 +8,7 @@ use crate::{
     time::duration,
 };
 use quorate_journal::{JobView, Level};
-use quorate_ring::NodeId;
+use quorate_ring::{NodeId, parse::is_unprintable};
 use quorate_schedule::{Outcome, Phase, Reason};
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ impl Board {
     }
 
     fn cut(&self, text: &str) -> String {
-        let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let clean = text.chars().map(|c| if is_unprintable(c) { ' ' } else { c });
         if text.chars().count() <= self.width {
             return clean.collect();
         }

@@ -62,7 +62,10 @@ fn step_text(view: &JobView, step: &Transition, at: u64) -> Option<(Option<NodeI
     let some = |node: &NodeId, text: String| Some((Some(*node), text));
     match step {
         Transition::TakenUp { .. } | Transition::Finished { .. } => None,
-        Transition::GivenUp { node } => some(node, "stays out: it is waited for no more".into()),
+        Transition::GivenUp { node } if view.job.policy().observes() => {
+            some(node, "stays out: it is waited for no more".into())
+        }
+        Transition::GivenUp { node } => some(node, "it is waited for no more".into()),
         Transition::Started { node, attempt: 1, .. } => some(node, "started".into()),
         Transition::Started { node, attempt, .. } => {
             some(node, format!("started, attempt {attempt}"))

@@ -1,4 +1,5 @@
 //! What nodes print, from pieces of bytes to lines.
+use quorate_ring::parse::is_unprintable;
 
 /// A line that is longer is shown in pieces.
 const LONGEST: usize = 16 << 10;
@@ -21,9 +22,9 @@ impl OutputLine {
         Self { lossy: std::str::from_utf8(bytes).is_err(), text, partial }
     }
 
-    /// The text for a terminal: nothing that moves its cursor or changes its colours.
+    /// The text for a terminal: nothing that moves its cursor, changes its colours or turns what stands beside it around.
     pub fn printable(&self) -> String {
-        self.text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
+        self.text.chars().filter(|c| !is_unprintable(*c) || *c == '\t').collect()
     }
 }
 
@@ -111,5 +112,7 @@ mod tests {
     fn nothing_printed_moves_the_cursor() {
         let line = OutputLine::new(b"a\x1b[2Jb\tc", false);
         assert_eq!(line.printable(), "a[2Jb\tc");
+        let line = OutputLine::new("a\u{202e}b\u{200b}c ü".as_bytes(), false);
+        assert_eq!(line.printable(), "abc ü");
     }
 }

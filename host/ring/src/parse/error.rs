@@ -68,7 +68,7 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 /// Control characters, and those that reorder or hide what stands beside them on a terminal.
-fn is_unprintable(c: char) -> bool {
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

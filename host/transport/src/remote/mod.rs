@@ -174,8 +174,8 @@ fn script(given: &str, parts: &[&str]) -> Script {
     // The first line collects the others up to the end mark. A script that was cut short never runs. A shell's `read` takes a
     // byte at a time, so dd takes what there is of exactly this many bytes, which is nearly always all; `read` takes what it left.
     let text = format!(
-        "s=$(dd bs={} count=1 2>/dev/null; echo _); s=${{s%_}}; \
-         until case $s in *'#{mark}'?) true;; *) false;; esac; do IFS= read -r l || exit 1; s=$s$l$(printf '\\n_'); s=${{s%_}}; done; \
+        "n=; s=$(dd bs={} count=1 2>/dev/null; echo _); s=${{s%_}}; \
+         until case $s in *'#{mark}'?) true;; *) false;; esac; do IFS= read -r l || exit 1; n=${{n:-$(printf '\\n_')}}; s=$s$l$n; s=${{s%_}}; done; \
          eval \"$s\"; exit\n{rest}",
         rest.len()
     );
