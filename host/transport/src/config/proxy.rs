@@ -1,6 +1,10 @@
 //! `ProxyJump` and `ProxyCommand`: the way to a host that isn't reached directly.
 use std::fmt;
 
+/// Of a host's or a user's name, in bytes: DNS has 253, Linux 255. Where a jump host is named by tokens (`%h.%r`), which its own
+/// configuration expands again, names would grow with each hop by a factor.
+const LONGEST: usize = 255;
+
 /// The way to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proxy {
@@ -78,6 +82,9 @@ fn jump(given: &str) -> Result<Jump, String> {
     };
     let odd =
         |text: &str| text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace);
+    if [Some(host), user.as_deref()].into_iter().flatten().any(|name| name.len() > LONGEST) {
+        return Err(format!("a jump host whose name or user has more than {LONGEST} bytes"));
+    }
     if odd(host) || user.as_deref().is_some_and(odd) {
         return Err(wrong());
     }
@@ -109,6 +116,10 @@ mod tests {
             ["", "a,,b", "@b", "b:", "b:0", "b:99999", "[::1", "[::1]x", "-oProxyCommand=x", "a b"]
         {
             assert!(jumps(bad).is_err(), "{bad}");
+        }
+        for long in ["x".repeat(256), format!("{}@b", "x".repeat(256))] {
+            assert_eq!(jumps(&long[1..]).unwrap().len(), 1);
+            assert!(jumps(&long).unwrap_err().contains("255"));
         }
         for text in ["ann@b:2222", "[::1]:22", "b"] {
             assert_eq!(jumps(text).unwrap()[0].to_string(), text);
