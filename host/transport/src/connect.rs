@@ -182,9 +182,28 @@ fn handshake_fault(place: &str, error: &russh::Error) -> Fault {
         }
         error => Fault::new(
             FaultKind::Disconnected,
-            format!("the connection to {place} ended in the handshake: {}", one_line(&error.to_string())),
+            format!("the connection to {place} ended in the handshake: {}", ending(error)),
         )
         .hint("sshd's MaxStartups, PerSourcePenalties or a firewall may drop connections; lower --ssh-handshakes"),
+    }
+}
+
+/// In words. Whether the other end's leaving shows in what is read or in what is written is chance, and the same to a person.
+fn ending(error: &russh::Error) -> String {
+    let left = match error {
+        russh::Error::Disconnect | russh::Error::HUP => true,
+        russh::Error::IO(error) => matches!(
+            error.kind(),
+            io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::UnexpectedEof
+        ),
+        _ => false,
+    };
+    match left {
+        true => "the other end closed it".to_owned(),
+        false => one_line(&error.to_string()),
     }
 }
 
