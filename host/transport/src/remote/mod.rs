@@ -61,7 +61,7 @@ pub(crate) struct Offsets {
     pub(crate) err: u64,
 }
 
-/// Longer bundles follow behind the script: a shell reads its script byte by byte.
+/// Longer bundles follow behind the script: as a word they are quoted, held and compared as a whole.
 const LONGEST: usize = 16 * 1024;
 /// The line that says, after the end was told, that the action's files may go.
 pub(crate) const FORGET_LINE: &[u8] = b"forget\n";

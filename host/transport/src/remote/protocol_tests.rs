@@ -661,6 +661,23 @@ fn a_script_that_arrives_piece_by_piece_runs_whole() {
 }
 
 #[test]
+fn a_bundle_that_cannot_be_emptied_does_not_end_its_supervisor() {
+    for node in nodes() {
+        let action = sh("exit 3");
+        let made = bundle(&action, Duration::from_secs(1)).unwrap();
+        let staging = "stage() {\n";
+        let text = made.text.unwrap();
+        assert_eq!(text.matches(staging).count(), 1);
+        // Its file can't be opened for writing once it is a directory.
+        let text =
+            text.replace(staging, &format!("{staging}rm -f \"$0\" && mkdir \"$0\" || return 1\n"));
+        let bundle = Bundle { bytes: text.clone().into(), text: Some(text) };
+        let (script, _) = start(&action.id, None, &bundle, Offsets::default()).unwrap();
+        assert_eq!(node.attached(script, b"").finish().code(), 3, "{}", node.shell);
+    }
+}
+
+#[test]
 fn a_supervisor_that_vanished_leaves_a_lost_action() {
     for node in nodes() {
         let mut attached = node.deliver(&sh("echo begun; sleep 100"), Offsets::default());

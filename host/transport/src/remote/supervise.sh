@@ -56,8 +56,8 @@ supervise() {
   program=$!
   exec 3<&-
   # The program's process has all that it needs; arguments and variables must not stay on the disk. Emptying takes no process;
-  # the name goes with all others when the action is forgotten.
-  : >"$0"
+  # the name goes with all others when the action is forgotten. Not with `:`, which ends the shell where it can't be opened.
+  true >"$0"
   [ "$input" = /dev/null ] || rm -f "$input"
   hit() {
     kill "-$1" "-$program" || kill "-$1" "$program"
