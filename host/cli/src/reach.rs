@@ -17,6 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     io::Read,
+    marker::PhantomData,
     net::IpAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -406,7 +407,7 @@ fn entries(text: &str, file: &str) -> Result<Vec<Entry>, CliError> {
     };
     let mut found = Vec::new();
     if text.trim_start().starts_with('{') {
-        let Pairs(pairs) = serde_json::from_str(text)
+        let Pairs::<String>(pairs) = serde_json::from_str(text)
             .map_err(|error| CliError::usage(format!("--host-map {file}: {error}")))?;
         for (node, host) in &pairs {
             found.push(entry(format!("--host-map {file}: {node:?}"), node, host)?);
@@ -434,19 +435,19 @@ fn entries(text: &str, file: &str) -> Result<Vec<Entry>, CliError> {
 }
 
 /// An object's members in order, each name once: JSON itself would let the last one win.
-struct Pairs(Vec<(String, String)>);
+pub(crate) struct Pairs<T>(pub(crate) Vec<(String, T)>);
 
-impl<'de> Deserialize<'de> for Pairs {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Pairs;
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Pairs<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of nodes and hosts")
             }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs, M::Error> {
-                let mut pairs: Vec<(String, String)> = Vec::new();
-                while let Some((node, host)) = map.next_entry::<String, String>()? {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs<T>, M::Error> {
+                let mut pairs: Vec<(String, T)> = Vec::new();
+                while let Some((node, host)) = map.next_entry::<String, T>()? {
                     if pairs.iter().any(|(earlier, _)| *earlier == node) {
                         let what = format!("{node:?} is there twice");
                         return Err(serde::de::Error::custom(what));
@@ -456,7 +457,7 @@ impl<'de> Deserialize<'de> for Pairs {
                 Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(Members(PhantomData))
     }
 }
 

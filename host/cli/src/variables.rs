@@ -1,13 +1,13 @@
 //! Variables of single nodes: in the environment of whatever runs there. They may be secret: a job keeps their names only.
 use crate::{
     error::CliError,
-    reach::{is_host_id, plain, text_of},
+    reach::{Pairs, is_host_id, plain, text_of},
     targets::addresses,
 };
 use quorate_journal::TargetHost;
 use quorate_ring::{Address, NodeId, Topology};
 use quorate_transport::Ssh;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -36,12 +36,15 @@ impl Variables {
         let file = path.display().to_string();
         let wrong = |what: String| CliError::usage(format!("--hosts-variables {file}: {what}"));
         let text = text_of("--hosts-variables", path)?;
-        let hosts: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
+        let hosts: Pairs<Value> = serde_json::from_str(&text).map_err(|error| {
             // The error's own text may quote a value.
-            wrong(format!("line {}: it isn't a JSON object of hosts", error.line()))
+            wrong(format!(
+                "line {}: it isn't a JSON object of hosts, each there once",
+                error.line()
+            ))
         })?;
         let mut of_host = BTreeMap::new();
-        for (host, members) in hosts {
+        for (host, members) in hosts.0 {
             let members = members
                 .as_object()
                 .ok_or_else(|| wrong(format!("{host}: an object of names and values is wanted")))?;
@@ -134,6 +137,12 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         Variables::read(Some(file.path()))
+    }
+
+    #[test]
+    fn a_host_that_is_there_twice_loses_nothing() {
+        let twice = r#"{"n1": {"A": "x"}, "n1": {"B": "y"}}"#;
+        assert!(read(twice).err().unwrap().to_string().contains("each there once"));
     }
 
     #[test]
