@@ -1,5 +1,5 @@
 //! Private files, under every shell that is installed: there for the program alone, and gone with it.
-use super::*;
+use super::{queries::private_query, *};
 use quorate_ports::Secret;
 
 /// Processes whose arguments or variables hold this.

@@ -1,5 +1,5 @@
 //! The scripts as another user: a made-up `sudo` that gives its command a home of its own and nothing else of the login's.
-use super::*;
+use super::{queries::run_query, *};
 use crate::sudo::Sudo;
 
 const LOGINS: [&str; 8] = ["sh", "dash", "bash", "csh", "tcsh", "fish", "zsh", "ksh"];
